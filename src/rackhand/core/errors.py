@@ -1,17 +1,17 @@
 """The error tree. Each class says whose fault it is; the server maps it once to HTTP, the CLI once to an exit code.
 
-    RackhandError
-    |- Refused                 the caller can mend it
-    |  |- Malformed            400 not JSON, not UTF-8, wrong envelope
-    |  |- NotAuthenticated     401
-    |  |- NotAllowed           403
-    |  |- NotFound             404
-    |  |- Conflict             409 the state forbids it; `code` says which rule
-    |  |- TooLarge             413
-    |  |- Invalid              422 with every field error at once
-    |  `- UpgradeRequired      426
-    |- Busy                    503 try again after `retry_after_s`
-    `- IllegalMove             a bug: a command asked for an edge that the state table does not have
+RackhandError
+|- Refused                 the caller can mend it
+|  |- Malformed            400 not JSON, not UTF-8, wrong envelope
+|  |- NotAuthenticated     401
+|  |- NotAllowed           403
+|  |- NotFound             404
+|  |- Conflict             409 the state forbids it; `code` says which rule
+|  |- TooLarge             413
+|  |- Invalid              422 with every field error at once
+|  `- UpgradeRequired      426
+|- Busy                    503 try again after `retry_after_s`
+`- IllegalMove             a bug: a command asked for an edge that the state table does not have
 """
 
 from collections.abc import Sequence

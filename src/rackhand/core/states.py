@@ -1,4 +1,4 @@
-"""States and their moves, written once, as data. `move` is the only reader that decides; docs/states.md is drawn from here.
+"""States and their moves, written once, as data. `move` alone decides; docs/states.md is drawn from here.
 
 Commands (claim, stop, sweep) follow the edges. Reported events are facts and may skip states: see `core.events`.
 """
