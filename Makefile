@@ -1,0 +1,50 @@
+# On a machine with Python >= 3.11 and nothing else, `make demo` and `make test` do all set-up by themselves.
+# PYTHON=... names another interpreter, ARGS=... is passed on to the command behind a target.
+
+PYTHON ?= python3
+ARGS ?=
+WORKERS ?= 2
+BIN := .venv/bin
+UV := .tools/bin/uv
+COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types coverage check docs lock nightly clean
+
+help: ## Say what each target does
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: ## Make .venv from the lock (at once when nothing changed)
+	@$(PYTHON) tools/setup.py
+
+demo: setup ## Start the product with simulated devices: make demo ARGS="--devices 50"
+	@exec $(BIN)/rackhand demo $(ARGS)
+
+test: setup ## Run every test, on SQLite and on PostgreSQL: make test ARGS="tests/core -x"
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+
+lint: setup ## Ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup ## Mypy, strict
+	@$(BIN)/mypy
+
+coverage: setup ## Each module of core and wire is covered, every branch, by its own test file
+	@$(BIN)/python -m tools.individual_coverage
+
+check: test lint types coverage ## Everything that CI runs
+
+docs: setup ## Write the generated pages of docs/ again
+	@$(BIN)/python -m tools.generate_docs
+
+lock: setup ## Renew requirements.lock and tools/bootstrap.lock to the newest allowed versions
+	@$(UV) $(COMPILE) --upgrade pyproject.toml --extra adb --group dev --output-file requirements.lock
+	@echo uv | $(UV) $(COMPILE) --upgrade - --output-file tools/bootstrap.lock
+
+nightly: setup ## All tests, with far more generated examples
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --hypothesis-profile nightly $(ARGS)
+
+clean: ## Remove the environment and every cache of this checkout
+	@rm -rf .venv .tools .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist
+	@find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What builds, checks and describes the checkout. Nothing here ships in the wheel and nothing in `src` imports it."""
