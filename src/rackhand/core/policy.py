@@ -109,7 +109,7 @@ def _may_repeat(end: AttemptEnd) -> bool:
 
 def backoff_ms(attempt: int) -> int:
     """The pause before the attempt after `attempt` (from 1): 1 s doubling, at most a minute."""
-    return min(BACKOFF_MS * 2 ** min(attempt - 1, 16), BACKOFF_MAX_MS)
+    return min(BACKOFF_MS << min(attempt - 1, 16), BACKOFF_MAX_MS)
 
 
 def step_deadline_ms(timeout_ms: int, retry_count: int, grace_wait_ms: int) -> int:
