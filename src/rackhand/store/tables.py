@@ -1,0 +1,59 @@
+"""All tables under one name, and the one view. Definitions live in tables_inventory, _catalog, _runs and _access."""
+
+from rackhand.store.metadata import metadata
+from rackhand.store.tables_access import api_tokens, audit_log, idempotency_keys, memberships, sessions, users
+from rackhand.store.tables_catalog import (
+    channels,
+    command_assets,
+    content_items,
+    files,
+    playbook_revisions,
+    playbooks,
+    saved_targets,
+    schedules,
+    webhooks,
+)
+from rackhand.store.tables_inventory import (
+    DEFAULT_WORKSPACE,
+    device_conflicts,
+    devices,
+    nodes,
+    scan_jobs,
+    sweeps,
+    unidentified_transports,
+    workspaces,
+)
+from rackhand.store.tables_runs import COUNT_COLUMNS, artifacts, events, run_device_states, run_steps, runs
+
+__all__ = [
+    "COUNT_COLUMNS",
+    "DEFAULT_WORKSPACE",
+    "api_tokens",
+    "artifacts",
+    "audit_log",
+    "channels",
+    "command_assets",
+    "content_items",
+    "device_conflicts",
+    "devices",
+    "events",
+    "files",
+    "idempotency_keys",
+    "memberships",
+    "metadata",
+    "nodes",
+    "playbook_revisions",
+    "playbooks",
+    "run_device_states",
+    "run_steps",
+    "runs",
+    "saved_targets",
+    "scan_jobs",
+    "schedules",
+    "sessions",
+    "sweeps",
+    "unidentified_transports",
+    "users",
+    "webhooks",
+    "workspaces",
+]

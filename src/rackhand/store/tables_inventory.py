@@ -1,0 +1,178 @@
+"""Tables of what exists: workspaces, nodes, devices and the requests to look at them. No run is described here."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, SmallInteger, Table, Text, UniqueConstraint
+
+from rackhand.core.states import SCAN, ScanStatus
+from rackhand.store.metadata import (
+    JsonText,
+    Time,
+    belongs_to,
+    index,
+    key,
+    listed,
+    metadata,
+    one_of,
+    optional,
+    required,
+    rule,
+    to_workspace,
+    workspace,
+)
+
+DEFAULT_WORKSPACE = "default"
+NODE_STATES = ("active", "draining")
+CONFLICT_KINDS = ("same_node", "two_nodes")
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("id", Text, primary_key=True, nullable=False, comment="tenant"),
+    required("name", Text, "what people read"),
+    required("fleet_rev", BigInteger, "revision of the fleet: +1 in each transaction that changes what it shows", "0"),
+    required("layout", BigInteger, "+1 when a tile appears, moves or disappears", "0"),
+    required("settings", JsonText, "settings of this workspace", "'{}'"),
+    required("created_at", Time, "when the workspace was made"),
+    comment="tenants; one named default exists",
+)
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    workspace(),
+    optional("last_sweep_at", Time, "when the last sweep ran; a gap means that all servers were down or slept"),
+    optional("resumed_at", Time, "when the last such gap ended: silence counts from here at the earliest"),
+    to_workspace(),
+    comment="one row per workspace: the memory of the sweep",
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    workspace(),
+    key("id", Text, "chosen name of the PC, such as PC-01"),
+    required("name", Text, "what people read"),
+    required("token_hash", Text, "SHA-256 of the node token"),
+    optional("agent_version", Text, "as reported"),
+    optional("adb_version", Text, "as reported"),
+    required("capacity", Integer, "live leases of all runs on this node: the heartbeat's node.concurrency", "32"),
+    required("state", Text, "active, or draining: gets no new work", "'active'"),
+    required("is_online", Boolean, "written by heartbeat and sweep, so that every visible change has a rev", "false"),
+    optional("last_seen_at", Time, "last heartbeat or pull"),
+    optional("last_error_message", Text, "the agent's last own trouble"),
+    required("rev", BigInteger, "fleet rev of the last visible change", "0"),
+    required("created_at", Time, "when it was enrolled"),
+    to_workspace(),
+    UniqueConstraint("token_hash"),
+    one_of("state", NODE_STATES),
+    rule("capacity", "capacity >= 1"),
+    index("ix_nodes_online", "last_seen_at", where="is_online"),
+    index("ix_nodes_rev", "rev"),
+    comment="PCs that run the agent",
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    workspace(),
+    key("id", Text, "UUIDv7"),
+    optional("node_id", Text, "the node that reported it last; NULL after that node was deleted"),
+    optional("index_no", Integer, "tile number, kept for life; NULL when an operator released it"),
+    required("serial", Text, "hardware serial (ro.serialno): the identity"),
+    optional("runtime_handle", Text, "how the node addresses it (adb serial)"),
+    optional("transport", Text, "usb or tcp"),
+    optional("usb_path", Text, "bus and ports of the USB socket"),
+    optional("label", Text, "name given by people"),
+    required("labels", JsonText, "key to value, for targets", "'{}'"),
+    optional("model", Text, "ro.product.model"),
+    optional("os_version", Text, "ro.build.version.release"),
+    optional("battery", Integer, "percent"),
+    optional("temperature_c", Double, "battery temperature in degrees Celsius"),
+    optional("storage_free_mb", BigInteger, "free space on /data"),
+    optional("adb_state", Text, "device, offline, unauthorized ... as adb says"),
+    optional("health", Text, "ok or the agent's short word for what is wrong"),
+    required("is_simulated", Boolean, "not a real phone", "false"),
+    required("is_online", Boolean, "background of the tile; written by heartbeat and sweep", "false"),
+    required("activity", SmallInteger, "0 idle, 1 running, 2 waiting, 3 error, 4 done", "0"),
+    optional("activity_run_id", Text, "the run that the activity is of; retention may have removed it"),
+    optional("activity_at", Time, "when the activity changed"),
+    optional("quarantined_at", Time, "since when no run may use it"),
+    optional("quarantine_reason", Text, "why"),
+    optional("last_seen_at", Time, "last heartbeat that listed it"),
+    optional("last_probe_at", Time, "last good probe; written at most once a minute"),
+    optional("last_error_message", Text, "the device's last own trouble"),
+    required("rev", BigInteger, "fleet rev of the last visible change", "0"),
+    required("created_at", Time, "when it was first seen"),
+    to_workspace(),
+    belongs_to("nodes", ("node_id",)),
+    UniqueConstraint("workspace_id", "index_no"),
+    UniqueConstraint("workspace_id", "serial"),
+    rule("index_no", "index_no >= 1"),
+    rule("activity", "activity BETWEEN 0 AND 4"),
+    rule("battery", "battery BETWEEN 0 AND 100"),
+    index("ix_devices_node", "node_id"),
+    index("ix_devices_rev", "rev"),
+    index("ix_devices_activity", "activity_at", where="activity IN (3, 4)"),
+    comment="phones; identity is the hardware serial, never the adb transport",
+)
+
+unidentified_transports = Table(
+    "unidentified_transports",
+    metadata,
+    workspace(),
+    key("node_id", Text, "where"),
+    key("runtime_handle", Text, "the adb serial"),
+    optional("adb_state", Text, "offline, unauthorized ... as adb says"),
+    optional("last_error_message", Text, "what adb said"),
+    required("last_seen_at", Time, "last heartbeat that listed it"),
+    belongs_to("nodes", ("node_id",), cascade=True),
+    comment="transports whose serial cannot be read: no device row, but on the to-do list",
+)
+
+device_conflicts = Table(
+    "device_conflicts",
+    metadata,
+    workspace(),
+    key("id", Text, "UUIDv7"),
+    required("serial", Text, "the serial that is there twice"),
+    required("kind", Text, "same_node: twice on one node; two_nodes: online on two nodes at once"),
+    required("node_id", Text, "the node that reported it last"),
+    required("sightings", JsonText, "[{node_id, runtime_handle, usb_path, seen_at}]"),
+    required("first_seen_at", Time, "when it began"),
+    required("last_seen_at", Time, "last heartbeat that showed it"),
+    optional("resolved_at", Time, "when an operator resolved it; until then the device is no target"),
+    optional("resolved_by", Text, "who"),
+    to_workspace(),
+    one_of("kind", CONFLICT_KINDS),
+    index("uq_device_conflicts_open", "serial", where="resolved_at IS NULL", unique=True),
+    comment="the same serial seen twice: kept apart until an operator resolves it",
+)
+
+_SCAN_OPEN = f"status IN ({listed(sorted(SCAN.open))})"
+
+scan_jobs = Table(
+    "scan_jobs",
+    metadata,
+    workspace(),
+    key("id", Text, "UUIDv7"),
+    optional("parent_id", Text, "the job over all nodes that this one is a part of"),
+    optional("node_id", Text, "NULL for a parent over all nodes"),
+    required("status", Text, "see core.states.SCAN"),
+    required("progress", Integer, "transports looked at so far", "0"),
+    optional("total", Integer, "transports the agent found"),
+    required("found", Integer, "devices found, counted by the server", "0"),
+    required("added", Integer, "new devices, counted by the server", "0"),
+    optional("error_message", Text, "why it failed"),
+    required("deadline_at", Time, "timed_out after this"),
+    required("created_at", Time, "when it was asked for"),
+    optional("delivered_at", Time, "when the node was last told"),
+    optional("started_at", Time, "first progress"),
+    optional("finished_at", Time, "when it became final"),
+    to_workspace(),
+    belongs_to("scan_jobs", ("parent_id",), cascade=True),
+    belongs_to("nodes", ("node_id",), cascade=True),
+    one_of("status", ScanStatus),
+    index("ix_scan_jobs_parent", "parent_id"),
+    index("ix_scan_jobs_pending", "node_id", where=_SCAN_OPEN),
+    index("ix_scan_jobs_deadline", "deadline_at", where=_SCAN_OPEN),
+    comment="requests to a node to list its devices now",
+)
