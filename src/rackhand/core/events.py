@@ -1,6 +1,6 @@
 """Folding: reported events are facts, and any order and any duplication of a node's history ends in the same rows.
 
-A device run keeps, for each thing that facts can say about it (status, position, error), the highest `seq` that said it.
+A device run keeps, for each thing that facts say about it (status, position, error), the highest `seq` that said it.
 `task_finished` carries the lease's last seq N: facts with seq < N that come later are taken in, seq > N is stale.
 When the server has closed the device run itself (lost, stopped, ...), its lease is fenced: facts are kept as late, the
 status does not move. A final step attempt never becomes another final one; late news of it stands in `late_status`.
