@@ -91,7 +91,7 @@ class DeviceRunFacts:
     lease_token: str | None
     status: DeviceRunStatus
     late_status: DeviceRunStatus | None = None
-    current_step_index: int | None = None
+    current_step_index: int = 0
     grace_left_ms: int | None = None
     last_event_seq: int = 0
     status_seq: int = 0

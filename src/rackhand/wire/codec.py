@@ -1,6 +1,6 @@
 """Codec of the agent protocol: bytes to messages, messages to facts. Text is mended, never refused.
 
-A request body is one event or a batch. In a batch each event is decoded on its own, so that a poison one hurts no other.
+A request body is one event or a batch. In a batch each event is decoded alone, so that a poison one hurts no other.
 """
 
 import re

@@ -53,7 +53,7 @@ class ReportedDevice(Struct, kw_only=True, omit_defaults=True):
     last_error_message: str | None = None
 
 
-class ReportedNode(Struct, kw_only=True, omit_defaults=True):
+class ReportedNode(Struct, kw_only=True, omit_defaults=True, frozen=True):
     agent_version: str | None = None
     adb_version: str | None = None
     concurrency: int | None = None
