@@ -18,8 +18,10 @@ settings.load_profile("default")
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Name what was skipped, and fail: what CI does not run, nobody runs."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", []) if reporter else []
-    if IS_CI and skipped:
+    if not IS_CI or reporter is None:
+        return
+    skipped = reporter.stats.get("skipped", [])
+    if skipped:
         reporter.write_line("")
         for report in skipped:
             reporter.write_line(f"SKIPPED, and CI=true: {report.nodeid}: {report.longrepr}", red=True)

@@ -1,7 +1,7 @@
 """Runs the tests of each `core` and `wire` module alone, and asks that they cover every branch of it.
 
-`src/rackhand/core/dice.py` is covered by `tests/core/test_dice.py` and `tests/core/test_dice_*.py`, or it is not covered:
-a line that only another module's test reaches has no test that says what it is for.
+`src/rackhand/core/dice.py` is covered by `tests/core/test_dice.py` and `tests/core/test_dice_*.py`, or it is
+not covered: a line that only another module's test reaches has no test that says what it is for.
 """
 
 import os
@@ -69,9 +69,8 @@ def main() -> int:
     poor = [verdict for verdict in verdicts if verdict.complaint]
     for verdict in poor:
         print(f"NOT COVERED by its own tests: {verdict.module.as_posix()}\n{verdict.complaint}\n")
-    print(
-        f"coverage: {len(verdicts) - len(poor)} of {len(verdicts)} modules of core and wire at 100 % by their own tests"
-    )
+    good = len(verdicts) - len(poor)
+    print(f"coverage: {good} of {len(verdicts)} modules of core and wire at 100 % by their own tests")
     return 1 if poor else 0
 
 
