@@ -1,0 +1,109 @@
+"""PostgreSQL by asyncpg: use cases run in SQLAlchemy's greenlet, serialization failures and deadlocks are retried."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from rackhand.store.db import Clock, Dialect, Entropy, Tx, answer_one
+from rackhand.store.metadata import from_json, to_json
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TRIES = 4
+RETRIED = frozenset({"40001", "40P01"})
+"""serialization_failure and deadlock_detected: the transaction did nothing and may run again."""
+
+
+def to_async_url(url: str) -> URL:
+    """Any PostgreSQL address as people write it; libpq's `sslmode` becomes asyncpg's `ssl`."""
+    parsed = make_url(url).set(drivername="postgresql+asyncpg")
+    query = {("ssl" if name == "sslmode" else name): value for name, value in parsed.query.items()}
+    return parsed.set(query=query)
+
+
+def make_engine(url: str, *, statement_cache: bool = True, pool_size: int = 10) -> AsyncEngine:
+    """`statement_cache=False` is for connection poolers that hand a connection to somebody else per transaction."""
+    target, connect_args = to_async_url(url), dict[str, Any]()
+    if not statement_cache:
+        target = target.update_query_dict({"prepared_statement_cache_size": "0"})
+        connect_args["statement_cache_size"] = 0
+        connect_args["prepared_statement_name_func"] = lambda: f"rackhand_{uuid.uuid4().hex}"
+    return create_async_engine(
+        target,
+        connect_args=connect_args,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        json_serializer=to_json,
+        json_deserializer=from_json,
+    )
+
+
+class PostgresqlDatabase:
+    """`store.db.Database` over a PostgreSQL server."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        entropy: Entropy = os.urandom,
+        statement_cache: bool = True,
+        pool_size: int = 10,
+    ) -> None:
+        self._clock = clock
+        self._entropy = entropy
+        self._writer = make_engine(url, statement_cache=statement_cache, pool_size=pool_size)
+        self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._in_flight: set[asyncio.Task[Any]] = set()
+
+    @property
+    def dialect(self) -> Dialect:
+        return "postgresql"
+
+    async def start(self) -> None:
+        await self.ping()
+
+    async def close(self) -> None:
+        if self._in_flight:
+            await asyncio.wait(self._in_flight)
+        await self._writer.dispose()
+
+    async def write(self, use_case: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._keep(self._retry(lambda conn: use_case(self._open(conn), *args, **kwargs)))
+
+    async def read(self, use_case: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._keep(self._transact(self._reader, lambda conn: use_case(self._open(conn), *args, **kwargs)))
+
+    async def ping(self) -> None:
+        await self.read(answer_one)
+
+    async def _keep(self, work: Coroutine[Any, Any, T]) -> T:
+        """A task of its own: a cancelled caller leaves a started transaction its end."""
+        task = asyncio.create_task(work)
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
+        return await asyncio.shield(task)
+
+    async def _retry(self, call: Callable[[Connection], T]) -> T:
+        for _ in range(TRIES - 1):
+            try:
+                return await self._transact(self._writer, call)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in RETRIED:
+                    raise
+        return await self._transact(self._writer, call)
+
+    async def _transact(self, engine: AsyncEngine, call: Callable[[Connection], T]) -> T:
+        async with engine.begin() as conn:
+            return await conn.run_sync(call)
+
+    def _open(self, conn: Connection) -> Tx:
+        return Tx(conn, "postgresql", clock=self._clock, entropy=self._entropy)
