@@ -101,6 +101,7 @@ class DeviceRunFacts:
     started_at: Millis | None = None
     finished_at: Millis | None = None
     last_error_message: str | None = None
+    dice_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
