@@ -1,4 +1,4 @@
-"""The checkout as the house tests see it: the tracked files, and each Python file with its syntax tree and its imports."""
+"""The checkout as the house tests see it: the tracked files, and each Python file with its tree and its imports."""
 
 import ast
 import functools

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def test_set_up_does_nothing_when_nothing_changed(tmp_path: Path, monkeypatch: p
 def test_an_old_python_without_a_newer_one_is_a_clear_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(setup.sys, "version_info", (3, 9, 2))
+    monkeypatch.setattr(sys, "version_info", (3, 9, 2))
     monkeypatch.setattr(setup, "NEWER_NAMES", ("no-such-python",))
 
     assert setup.main() == 1
