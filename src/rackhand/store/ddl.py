@@ -1,0 +1,64 @@
+"""The schema as SQL text, rendered from the tables. Run this module to write the first revision's two files anew.
+
+That is allowed until the first release; afterwards a change of the tables is a new revision, and 0001 stays as it is.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_mock_engine
+
+from rackhand.store.db import Dialect
+from rackhand.store.tables import metadata
+
+SQL_DIR = Path(__file__).parent / "migrations" / "sql"
+SEPARATOR = ";\n\n"
+
+_MOMENT = {
+    "sqlite": "strftime('%Y-%m-%dT%H:%M:%fZ', {0} / 1000.0, 'unixepoch')",
+    "postgresql": "to_timestamp({0} / 1000.0)",
+}
+_ADDRESS: dict[Dialect, str] = {"sqlite": "sqlite://", "postgresql": "postgresql+asyncpg://"}
+
+
+def device_tasks(dialect: Dialect) -> str:
+    """The view for tools built on the older table of that name; times are real timestamps, ISO text on SQLite."""
+    moment = _MOMENT[dialect]
+    return (
+        "CREATE VIEW device_tasks AS\n"
+        "SELECT workspace_id, id, run_id, device_id, node_id, status, last_error_message AS error,\n"
+        f"       {moment.format('started_at')} AS started_at,\n"
+        f"       {moment.format('finished_at')} AS finished_at\n"
+        "FROM run_device_states"
+    )
+
+
+def statements(dialect: Dialect) -> list[str]:
+    """Everything that makes the schema, in order."""
+    made: list[str] = []
+
+    def keep(statement: Any, *_: object, **__: object) -> None:
+        text = str(statement.compile(dialect=engine.dialect))
+        made.append("\n".join(line.rstrip().replace("\t", "    ") for line in text.strip().splitlines()))
+
+    engine = create_mock_engine(_ADDRESS[dialect], keep)
+    metadata.create_all(engine, checkfirst=False)
+    return [*made, device_tasks(dialect)]
+
+
+def render(dialect: Dialect) -> str:
+    return "".join(statement + SEPARATOR for statement in statements(dialect)).rstrip("\n") + "\n"
+
+
+def split(script: str) -> list[str]:
+    """The statements of a rendered script."""
+    return [statement for statement in script.removesuffix(";\n").split(SEPARATOR) if statement.strip()]
+
+
+def write_first_revision() -> None:
+    for dialect in _ADDRESS:
+        (SQL_DIR / f"r0001_{dialect}.sql").write_text(render(dialect), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    write_first_revision()
