@@ -1,0 +1,349 @@
+"""Device runs and their leases in SQL: insert, claim, renew, close, and the queries of the sweep.
+
+Every change is `UPDATE ... WHERE status = old`: 0 rows means that someone else was first.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, insert, or_, select, update
+
+from rackhand.core.clock import Millis
+from rackhand.core.plan import PlannedDevice
+from rackhand.core.policy import Policy
+from rackhand.core.states import DEVICE_RUN, DeviceRunStatus
+from rackhand.store.db import Tx
+from rackhand.store.tables import device_conflicts, devices, nodes, run_device_states, run_steps, runs
+
+_OPEN = tuple(sorted(DEVICE_RUN.open))
+_STARTED = ("running", "waiting")
+_D = run_device_states.c
+SWEEP_LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDeviceRun:
+    """What the sweep and the stop need to close a device run."""
+
+    id: str
+    run_id: str
+    device_id: str
+    device_index: int
+    node_id: str | None
+    status: DeviceRunStatus
+    lease_token: str | None
+    lease_epoch: int
+    lease_expires_at: Millis | None
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A device run that a node may claim, with its device as it is now."""
+
+    id: str
+    run_id: str
+    device_id: str
+    device_index: int
+    dice_index: int
+    first_step_index: int
+    lease_epoch: int
+    offline_deadline_at: Millis | None
+    serial: str
+    runtime_handle: str
+    label: str | None
+    is_online: bool
+    blocked_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A live lease that was not started yet: what a pull hands out."""
+
+    run_id: str
+    device_index: int
+    dice_index: int
+    first_step_index: int
+    token: str
+    epoch: int
+    expires_at: Millis
+    serial: str
+    runtime_handle: str
+    label: str | None
+
+
+def _mine(tx: Tx) -> ColumnElement[bool]:
+    return _D.workspace_id == tx.workspace_id
+
+
+def add(
+    tx: Tx, run_id: str, planned: Sequence[PlannedDevice], *, step_count: int, deadline_at: Millis, policy: Policy
+) -> list[str]:
+    """Insert the device runs of a new run; the excluded ones are final at once. Returns their ids in order."""
+    wait_ms = policy.offline_wait_ms
+    rows = []
+    for plan in planned:
+        is_open = not DEVICE_RUN.is_final(plan.status)
+        waits = is_open and not plan.device.is_online and wait_ms is not None
+        rows.append(
+            {
+                "workspace_id": tx.workspace_id,
+                "id": tx.mint(),
+                "run_id": run_id,
+                "device_id": plan.device.id,
+                "device_index": plan.device_index,
+                "dice_index": plan.dice_index,
+                "node_id": plan.device.node_id,
+                "serial": plan.device.serial,
+                "label": plan.device.label,
+                "status": plan.status.value,
+                "exclusion_reason": None if is_open else plan.reason,
+                "last_error_message": None if is_open else f"the device was left out: {plan.reason}",
+                "first_step_index": plan.first_step_index,
+                "current_step_index": plan.first_step_index,
+                "step_count": step_count,
+                "deadline_at": deadline_at,
+                "offline_deadline_at": tx.now + wait_ms if waits and wait_ms is not None else None,
+                "finished_at": None if is_open else tx.now,
+            }
+        )
+    if rows:
+        tx.conn.execute(insert(run_device_states), rows)
+    return [str(row["id"]) for row in rows]
+
+
+_BLOCK = (
+    select(device_conflicts.c.id)
+    .where(
+        device_conflicts.c.workspace_id == devices.c.workspace_id,
+        device_conflicts.c.serial == devices.c.serial,
+        device_conflicts.c.resolved_at.is_(None),
+    )
+    .exists()
+)
+
+
+def queued(tx: Tx, run_id: str, node_id: str, *, after_index: int, limit: int) -> list[Queued]:
+    """Unclaimed device runs of a run on a node, by index; devices that another run holds are passed over."""
+    other = run_device_states.alias("other")
+    held = exists().where(
+        other.c.workspace_id == tx.workspace_id,
+        other.c.device_id == _D.device_id,
+        other.c.lease_token.is_not(None),
+        other.c.status.in_(_OPEN),
+    )
+    dev = devices.c
+    statement = (
+        select(
+            _D, dev.runtime_handle, dev.is_online, dev.quarantine_reason, dev.quarantined_at, _BLOCK.label("conflict")
+        )
+        .join(devices, and_(dev.workspace_id == _D.workspace_id, dev.id == _D.device_id))
+        .where(_mine(tx), _D.run_id == run_id, _D.node_id == node_id, _D.status == "queued")
+        .where(_D.lease_token.is_(None), _D.device_index > after_index, ~held)
+        .order_by(_D.device_index)
+        .limit(limit)
+    )
+    return [_queued(row._mapping) for row in tx.conn.execute(statement)]
+
+
+def _queued(m: Any) -> Queued:
+    blocked = "conflict" if m["conflict"] else f"quarantined: {m['quarantine_reason']}" if m["quarantined_at"] else None
+    names = [n for n in Queued.__slots__ if n not in ("blocked_by", "runtime_handle")]
+    return Queued(
+        **{name: m[name] for name in names}, runtime_handle=m["runtime_handle"] or m["serial"], blocked_by=blocked
+    )
+
+
+def live_counts(tx: Tx, node_id: str) -> dict[str, int]:
+    """Live leases of a node by run."""
+    statement = (
+        select(_D.run_id, func.count())
+        .where(_mine(tx), _D.node_id == node_id, _D.lease_token.is_not(None), _D.status.in_(_OPEN))
+        .group_by(_D.run_id)
+    )
+    return {row[0]: row[1] for row in tx.conn.execute(statement)}
+
+
+def claim(tx: Tx, row: Queued, node_id: str, token: str, expires_at: Millis) -> bool:
+    """Set a lease on a queued device run; False if someone else was first."""
+    statement = (
+        update(run_device_states)
+        .where(_mine(tx), _D.id == row.id, _D.status == "queued", _D.lease_token.is_(None))
+        .values(
+            node_id=node_id,
+            lease_token=token,
+            lease_epoch=_D.lease_epoch + 1,
+            lease_granted_at=tx.now,
+            lease_expires_at=expires_at,
+            offline_deadline_at=None,
+        )
+    )
+    return tx.conn.execute(statement).rowcount == 1
+
+
+def unstarted(tx: Tx, node_id: str) -> list[Granted]:
+    """Live leases of a node that no event has touched yet."""
+    statement = (
+        select(run_device_states, devices.c.runtime_handle)
+        .join(devices, and_(devices.c.workspace_id == _D.workspace_id, devices.c.id == _D.device_id))
+        .where(_mine(tx), _D.node_id == node_id, _D.status == "queued", _D.lease_token.is_not(None))
+        .order_by(_D.lease_granted_at, _D.id)
+    )
+    return [
+        Granted(
+            run_id=row.run_id,
+            device_index=row.device_index,
+            dice_index=row.dice_index,
+            first_step_index=row.first_step_index,
+            token=row.lease_token,
+            epoch=row.lease_epoch,
+            expires_at=row.lease_expires_at,
+            serial=row.serial,
+            runtime_handle=row.runtime_handle or row.serial,
+            label=row.label,
+        )
+        for row in tx.conn.execute(statement)
+    ]
+
+
+def renewable(tx: Tx, node_id: str, tokens: Sequence[str]) -> set[str]:
+    """Which of these tokens are live leases of the node in runs that nobody stopped."""
+    if not tokens:
+        return set()
+    statement = (
+        select(_D.lease_token)
+        .join(runs, and_(runs.c.workspace_id == _D.workspace_id, runs.c.id == _D.run_id))
+        .where(_mine(tx), _D.lease_token.in_(tokens), _D.node_id == node_id, _D.status.in_(_OPEN))
+        .where(runs.c.status != "stopping")
+    )
+    return {str(token) for token in tx.conn.execute(statement).scalars()}
+
+
+def renew(tx: Tx, tokens: Iterable[str], expires_at: Millis) -> None:
+    """Let live leases end later."""
+    where = (_mine(tx), _D.lease_token.in_(sorted(tokens)), _D.status.in_(_OPEN))
+    tx.conn.execute(update(run_device_states).where(*where).values(lease_expires_at=expires_at))
+
+
+def _open(tx: Tx) -> Select[Any]:
+    return (
+        select(*(_D[name] for name in OpenDeviceRun.__slots__))
+        .where(_mine(tx), _D.status.in_(_OPEN))
+        .order_by(_D.id)
+        .limit(SWEEP_LIMIT)
+    )
+
+
+def _fetch(tx: Tx, statement: Select[Any]) -> list[OpenDeviceRun]:
+    rows = tx.conn.execute(statement.with_for_update(of=run_device_states))
+    return [
+        OpenDeviceRun(**{**dict(row._mapping), "status": DeviceRunStatus(row.status)})  # typed by the table's CHECK
+        for row in rows
+    ]
+
+
+def open_of_run(tx: Tx, run_id: str) -> list[OpenDeviceRun]:
+    """Open device runs of a run, all of them."""
+    return _fetch(tx, _open(tx).where(_D.run_id == run_id).limit(None))
+
+
+def open_of_node(tx: Tx, node_id: str) -> list[OpenDeviceRun]:
+    """Open device runs of a node, all of them."""
+    return _fetch(tx, _open(tx).where(_D.node_id == node_id).limit(None))
+
+
+def queued_of_run(tx: Tx, run_id: str) -> list[OpenDeviceRun]:
+    """Queued device runs of a run, claimed or not."""
+    return _fetch(tx, _open(tx).where(_D.run_id == run_id, _D.status == "queued").limit(None))
+
+
+def expired(tx: Tx) -> list[OpenDeviceRun]:
+    """Leases whose time is over; what that means depends on whether the device run was started."""
+    return _fetch(tx, _open(tx).where(_D.lease_token.is_not(None), _D.lease_expires_at < tx.now))
+
+
+def past_deadline(tx: Tx) -> list[OpenDeviceRun]:
+    """Open device runs whose own deadline has passed."""
+    return _fetch(tx, _open(tx).where(_D.deadline_at < tx.now))
+
+
+def offline_too_long(tx: Tx) -> list[OpenDeviceRun]:
+    """Queued, unclaimed device runs that waited for their device as long as the policy allows."""
+    waited = _open(tx).where(_D.status == "queued", _D.lease_token.is_(None), _D.offline_deadline_at < tx.now)
+    return _fetch(tx, waited)
+
+
+def queued_on_silent_nodes(tx: Tx, silent_before: Millis) -> list[OpenDeviceRun]:
+    """Queued device runs of nodes that were last seen before then, or that are gone."""
+    statement = (
+        _open(tx)
+        .outerjoin(nodes, and_(nodes.c.workspace_id == _D.workspace_id, nodes.c.id == _D.node_id))
+        .where(_D.status == "queued")
+        .where(or_(nodes.c.id.is_(None), func.coalesce(nodes.c.last_seen_at, nodes.c.created_at) < silent_before))
+    )
+    return _fetch(tx, statement)
+
+
+def requeue(tx: Tx, ids: Sequence[str]) -> None:
+    """Take the lease from unstarted device runs; the epoch stays, the next claim adds one."""
+    where = (_mine(tx), _D.id.in_(ids), _D.status == "queued")
+    tx.conn.execute(update(run_device_states).where(*where).values(lease_token=None, lease_expires_at=None))
+
+
+def close(tx: Tx, ids: Sequence[str], status: DeviceRunStatus, message: str, rev: int) -> None:
+    """End open device runs on the server's word; their attempts in flight end with an unknown outcome."""
+    statement = (
+        update(run_device_states)
+        .where(_mine(tx), _D.id.in_(ids), _D.status.in_(_OPEN))
+        .values(status=status.value, finished_at=tx.now, grace_left_ms=None, last_error_message=message, rev=rev)
+        .returning(_D.run_id, _D.device_index)
+    )
+    if status is DeviceRunStatus.SKIPPED_OFFLINE:
+        statement = statement.values(exclusion_reason=message)
+    for run_id, device_index in tx.conn.execute(statement).all():
+        _abort_steps(tx, run_id, device_index, message)
+
+
+def _abort_steps(tx: Tx, run_id: str, device_index: int, message: str) -> None:
+    s = run_steps.c
+    where = (s.workspace_id == tx.workspace_id, s.run_id == run_id, s.device_index == device_index)
+    tx.conn.execute(
+        update(run_steps)
+        .where(*where, s.status.in_(("queued", "running")))
+        .values(status="aborted", finished_at=tx.now, error_message=message)
+    )
+
+
+def set_deadline(tx: Tx, ids: Sequence[str], deadline_at: Millis) -> None:
+    """Give open device runs until then."""
+    where = (_mine(tx), _D.id.in_(ids), _D.status.in_(_OPEN))
+    tx.conn.execute(update(run_device_states).where(*where).values(deadline_at=deadline_at))
+
+
+def wait_for_device(tx: Tx, row_id: str, until: Millis) -> None:
+    """Leave a queued device run in the queue until its device comes back, at most until then."""
+    where = (_mine(tx), _D.id == row_id, _D.status == "queued", _D.offline_deadline_at.is_(None))
+    tx.conn.execute(update(run_device_states).where(*where).values(offline_deadline_at=until))
+
+
+def follow_devices(tx: Tx, node_id: str) -> None:
+    """Queued device runs of devices that moved to this node are now this node's to claim."""
+    here = select(devices.c.id).where(devices.c.workspace_id == tx.workspace_id, devices.c.node_id == node_id)
+    where = (_mine(tx), _D.status == "queued", _D.lease_token.is_(None), _D.device_id.in_(here))
+    tx.conn.execute(
+        update(run_device_states)
+        .where(*where, or_(_D.node_id != node_id, _D.node_id.is_(None)))
+        .values(node_id=node_id)
+    )
+
+
+def forgive_gap(tx: Tx, gap_ms: int, expires_at: Millis) -> None:
+    """After a gap of all servers: every live lease is whole again, every other open deadline is that much later."""
+    where = (_mine(tx), _D.status.in_(_OPEN))
+    tx.conn.execute(
+        update(run_device_states)
+        .where(*where)
+        .values(deadline_at=_D.deadline_at + gap_ms, offline_deadline_at=_D.offline_deadline_at + gap_ms)
+    )
+    live = (*where, _D.lease_token.is_not(None))
+    tx.conn.execute(update(run_device_states).where(*live).values(lease_expires_at=expires_at))

@@ -1,0 +1,182 @@
+"""Runs in SQL: insert, read, list, and the one statement that moves a run's counts and rev. No rule is decided here."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select, insert, select, tuple_, update
+
+from rackhand.core.clock import Millis
+from rackhand.core.policy import Policy
+from rackhand.core.states import RUN, DeviceRunStatus, RunStatus
+from rackhand.store.db import Tx
+from rackhand.store.tables import run_device_states, runs
+
+_OPEN = tuple(sorted(RUN.open))
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One row of runs; `counts` has one key per device-run status, and total."""
+
+    id: str
+    title: str
+    playbook_id: str
+    playbook_revision: int
+    target: dict[str, Any]
+    params: dict[str, Any]
+    policy: Policy
+    seed: int
+    status: RunStatus
+    rev: int
+    trigger: str
+    parent_run_id: str | None
+    counts: dict[str, int]
+    deadline_at: Millis
+    stop_requested_at: Millis | None
+    last_error_message: str | None
+    created_at: Millis
+    started_at: Millis | None
+    finished_at: Millis | None
+    created_by: str | None
+
+
+def _row(row: Row[Any]) -> RunRow:
+    m = row._mapping
+    counts = {status.value: m[f"count_{status}"] for status in DeviceRunStatus} | {"total": m["count_total"]}
+    return RunRow(
+        id=m["id"],
+        title=m["title"],
+        playbook_id=m["playbook_id"],
+        playbook_revision=m["playbook_revision"],
+        target=m["target"],
+        params=m["params"],
+        policy=Policy.of(m["policy"]),
+        seed=m["seed"],
+        status=RunStatus(m["status"]),
+        rev=m["rev"],
+        trigger=m["trigger"],
+        parent_run_id=m["parent_run_id"],
+        counts=counts,
+        deadline_at=m["deadline_at"],
+        stop_requested_at=m["stop_requested_at"],
+        last_error_message=m["last_error_message"],
+        created_at=m["created_at"],
+        started_at=m["started_at"],
+        finished_at=m["finished_at"],
+        created_by=m["created_by"],
+    )
+
+
+def _all(tx: Tx) -> Select[Any]:
+    return select(runs).where(runs.c.workspace_id == tx.workspace_id)
+
+
+def add(tx: Tx, run: RunRow, rerun: dict[str, Any] | None) -> None:
+    """Insert a run with its counts as given."""
+    tx.conn.execute(
+        insert(runs).values(
+            workspace_id=tx.workspace_id,
+            **{name: getattr(run, name) for name in RunRow.__slots__ if name not in ("policy", "counts", "status")},
+            policy=run.policy.as_json(),
+            status=run.status.value,
+            rerun=rerun,
+            **{f"count_{name}": amount for name, amount in run.counts.items()},
+        )
+    )
+
+
+def get(tx: Tx, run_id: str, *, for_update: bool = False) -> RunRow | None:
+    """One run, or None; `for_update` locks its row where the database has row locks."""
+    statement = _all(tx).where(runs.c.id == run_id)
+    row = tx.conn.execute(statement.with_for_update() if for_update else statement).first()
+    return None if row is None else _row(row)
+
+
+def get_many(tx: Tx, run_ids: Iterable[str]) -> dict[str, RunRow]:
+    """Runs by id."""
+    rows = tx.conn.execute(_all(tx).where(runs.c.id.in_(sorted(run_ids))))
+    return {row.id: _row(row) for row in rows}
+
+
+def page(
+    tx: Tx,
+    *,
+    limit: int,
+    after: tuple[Millis, str] | None = None,
+    status: str | None = None,
+    playbook_id: str | None = None,
+    parent_run_id: str | None = None,
+) -> list[RunRow]:
+    """Newest first, after the cursor `(created_at, id)`."""
+    statement = _all(tx).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)
+    if after is not None:
+        statement = statement.where(tuple_(runs.c.created_at, runs.c.id) < tuple_(*after))
+    for column, value in ((runs.c.status, status), (runs.c.playbook_id, playbook_id)):
+        if value is not None:
+            statement = statement.where(column == value)
+    if parent_run_id is not None:
+        statement = statement.where(runs.c.parent_run_id == parent_run_id)
+    return [_row(row) for row in tx.conn.execute(statement)]
+
+
+def open_on_node(tx: Tx, node_id: str) -> list[RunRow]:
+    """Open runs that have queued device runs for a node, oldest first; those that are stopping left out."""
+    d = run_device_states.c
+    queued = (
+        select(d.run_id)
+        .where(d.workspace_id == tx.workspace_id, d.node_id == node_id, d.status == "queued", d.lease_token.is_(None))
+        .distinct()
+    )
+    statement = _all(tx).where(runs.c.id.in_(queued), runs.c.status.in_(("queued", "running")))
+    return [_row(row) for row in tx.conn.execute(statement.order_by(runs.c.created_at, runs.c.id))]
+
+
+def bump(tx: Tx, run_id: str, deltas: Mapping[DeviceRunStatus, int], error: str | None) -> RunRow:
+    """rev + 1, the counts moved by `deltas`, the last error replaced if there is one. Returns the row as it is now."""
+    values: dict[str, Any] = {"rev": runs.c.rev + 1}
+    for status, delta in deltas.items():
+        if delta:
+            values[f"count_{status}"] = runs.c[f"count_{status}"] + delta
+    if error is not None:
+        values["last_error_message"] = error[:4000]
+    statement = (
+        update(runs)
+        .where(runs.c.workspace_id == tx.workspace_id, runs.c.id == run_id)
+        .values(values)
+        .returning(*runs.c)
+    )
+    return _row(tx.conn.execute(statement).one())
+
+
+def set_status(tx: Tx, run: RunRow, status: RunStatus) -> None:
+    """Move an open run to `status`; started_at and finished_at follow."""
+    values: dict[str, Any] = {"status": status.value}
+    if run.started_at is None and status is RunStatus.RUNNING:
+        values["started_at"] = tx.now
+    if RUN.is_final(status):
+        values["finished_at"] = tx.now
+    tx.conn.execute(
+        update(runs)
+        .where(runs.c.workspace_id == tx.workspace_id, runs.c.id == run.id, runs.c.status.in_(_OPEN))
+        .values(values)
+    )
+
+
+def request_stop(tx: Tx, run_id: str) -> None:
+    """Note that an operator wants the run to stop."""
+    where = (runs.c.workspace_id == tx.workspace_id, runs.c.id == run_id, runs.c.status.in_(("queued", "running")))
+    tx.conn.execute(update(runs).where(*where).values(status="stopping", stop_requested_at=tx.now))
+
+
+def shift_deadlines(tx: Tx, gap_ms: int) -> None:
+    """Forgive a gap of all servers: open runs end that much later."""
+    where = (runs.c.workspace_id == tx.workspace_id, runs.c.status.in_(_OPEN))
+    tx.conn.execute(update(runs).where(*where).values(deadline_at=runs.c.deadline_at + gap_ms))
+
+
+def revisions(tx: Tx, run_ids: Sequence[str]) -> dict[str, tuple[str, int, int]]:
+    """(playbook_id, playbook_revision, seed) of runs: what never changes."""
+    statement = select(runs.c.id, runs.c.playbook_id, runs.c.playbook_revision, runs.c.seed)
+    rows = tx.conn.execute(statement.where(runs.c.workspace_id == tx.workspace_id, runs.c.id.in_(run_ids)))
+    return {row.id: (row.playbook_id, row.playbook_revision, row.seed) for row in rows}
