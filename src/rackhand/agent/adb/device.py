@@ -29,6 +29,8 @@ class Server(Link, Protocol):
 
     async def query(self, service: str, timeout_ms: int = ..., *, is_urgent: bool = ...) -> str: ...
 
+    async def reconnect(self, serial: str, timeout_ms: int = ...) -> str: ...
+
 
 class AdbDevice:
     """A device as the adb server of this node sees it."""
@@ -115,3 +117,7 @@ class AdbDevice:
         except DeviceGoneError as error:
             if error.phase != "stream":
                 raise
+
+    async def reconnect(self, *, timeout_ms: int = 22_000) -> str:
+        """Take its transport down and up again; what the server answered."""
+        return await self._server.reconnect(self.serial, timeout_ms)

@@ -27,6 +27,7 @@ SYNC_CHUNK = 64 * 1024
 MAX_SYNC_CHUNK = 1024 * 1024
 MAX_SHELL_PACKET = 16 * 1024 * 1024
 MAX_SERVICE = 0xFFFF
+_GONE = ("not found", "offline", "no devices", "no such device", "connecting")
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -88,7 +89,7 @@ def refusal(message: str, *, serial: str | None, service: str, phase: str) -> Ad
     kind: type[AdbError] = RefusedError
     if "unauthorized" in lowered or "authorizing" in lowered:
         kind = UnauthorizedError
-    elif any(word in lowered for word in ("not found", "offline", "no devices", "no such device", "connecting")):
+    elif any(word in lowered for word in _GONE) or (phase == "open" and lowered == "closed"):
         kind = DeviceGoneError
     return kind(message or "refused without a reason", serial=serial, service=service, phase=phase)
 
