@@ -96,8 +96,10 @@ def states_page() -> list[str]:
         "",
         MARK.format(source="src/rackhand/core/states.py"),
         "",
-        "Commands (claim, stop, sweep) follow these arrows; any other move raises and changes nothing. What a node reports",
-        "is a fact and may skip states: `queued -> succeeded` implies `running`. A final status never moves. Every row that",
+        "Commands (claim, stop, sweep) follow these arrows; any other move raises and changes nothing. What "
+        "a node reports",
+        "is a fact and may skip states: `queued -> succeeded` implies `running`. A final status never moves. "
+        "Every row that",
         "is not final has a deadline in the database, and a sweep closes what has passed it.",
         "",
     ]
@@ -146,8 +148,10 @@ def commands_page() -> list[str]:
         "",
         MARK.format(source="src/rackhand/core/assets.py"),
         "",
-        "A step whose effect is `once` is never repeated by itself after an unknown outcome; a command asset may override",
-        "the effect and the time limit of its kind. Parameters are checked by the server when they are saved and by the",
+        "A step whose effect is `once` is never repeated by itself after an unknown outcome; a command asset "
+        "may override",
+        "the effect and the time limit of its kind. Parameters are checked by the server when they are saved "
+        "and by the",
         "node before they are used.",
         "",
         *table(
@@ -163,7 +167,8 @@ def events_page() -> list[str]:
         "",
         MARK.format(source="src/rackhand/wire/messages.py"),
         "",
-        "What a node reports through `POST /api/nodes/callback`. Every event has an `event_id`; sending it again is safe.",
+        "What a node reports through `POST /api/nodes/callback`. Every event has an `event_id`; sending it "
+        "again is safe.",
         "The order of checks is: malformed, duplicate, lease, apply.",
         "",
         *table(("type", "meaning"), *((f"`{item}`", EVENT_MEANINGS[item]) for item in EventType)),
