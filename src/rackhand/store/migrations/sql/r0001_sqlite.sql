@@ -237,11 +237,11 @@ CREATE TABLE devices (
     CONSTRAINT ck_devices_battery CHECK (battery BETWEEN 0 AND 100)
 );
 
-CREATE INDEX ix_devices_rev ON devices (workspace_id, rev);
+CREATE INDEX ix_devices_activity ON devices (workspace_id, activity_at) WHERE activity IN (3, 4);
 
 CREATE INDEX ix_devices_node ON devices (workspace_id, node_id);
 
-CREATE INDEX ix_devices_activity ON devices (workspace_id, activity_at) WHERE activity IN (3, 4);
+CREATE INDEX ix_devices_rev ON devices (workspace_id, rev);
 
 CREATE TABLE unidentified_transports (
     workspace_id TEXT NOT NULL,
@@ -277,9 +277,9 @@ CREATE TABLE scan_jobs (
     CONSTRAINT ck_scan_jobs_status CHECK (status IN ('queued', 'running', 'succeeded', 'failed', 'timed_out'))
 );
 
-CREATE INDEX ix_scan_jobs_pending ON scan_jobs (workspace_id, node_id) WHERE status IN ('queued', 'running');
-
 CREATE INDEX ix_scan_jobs_parent ON scan_jobs (workspace_id, parent_id);
+
+CREATE INDEX ix_scan_jobs_pending ON scan_jobs (workspace_id, node_id) WHERE status IN ('queued', 'running');
 
 CREATE INDEX ix_scan_jobs_deadline ON scan_jobs (workspace_id, deadline_at) WHERE status IN ('queued', 'running');
 
@@ -457,15 +457,15 @@ CREATE TABLE runs (
     CONSTRAINT ck_runs_finished_at CHECK ((finished_at IS NULL) = (status IN ('queued', 'running', 'stopping')))
 );
 
-CREATE INDEX ix_runs_playbook ON runs (workspace_id, playbook_id, playbook_revision);
+CREATE INDEX ix_runs_deadline ON runs (workspace_id, deadline_at) WHERE status IN ('queued', 'running', 'stopping');
 
 CREATE INDEX ix_runs_parent ON runs (workspace_id, parent_run_id) WHERE parent_run_id IS NOT NULL;
-
-CREATE INDEX ix_runs_deadline ON runs (workspace_id, deadline_at) WHERE status IN ('queued', 'running', 'stopping');
 
 CREATE INDEX ix_runs_list ON runs (workspace_id, created_at, id);
 
 CREATE INDEX ix_runs_open ON runs (workspace_id, created_at, id) WHERE status IN ('queued', 'running', 'stopping');
+
+CREATE INDEX ix_runs_playbook ON runs (workspace_id, playbook_id, playbook_revision);
 
 CREATE TABLE run_device_states (
     workspace_id TEXT NOT NULL,
@@ -514,14 +514,6 @@ CREATE TABLE run_device_states (
     CONSTRAINT ck_run_device_states_started CHECK (status NOT IN ('running', 'waiting') OR lease_token IS NOT NULL)
 );
 
-CREATE UNIQUE INDEX uq_run_device_states_live ON run_device_states (workspace_id, device_id) WHERE lease_token IS NOT NULL AND status IN ('queued', 'running', 'waiting');
-
-CREATE INDEX ix_run_device_states_expiry ON run_device_states (workspace_id, lease_expires_at) WHERE lease_token IS NOT NULL AND status IN ('queued', 'running', 'waiting');
-
-CREATE INDEX ix_run_device_states_queued ON run_device_states (workspace_id, node_id, run_id, device_index) WHERE status = 'queued';
-
-CREATE INDEX ix_run_device_states_offline ON run_device_states (workspace_id, offline_deadline_at) WHERE status = 'queued' AND offline_deadline_at IS NOT NULL;
-
 CREATE INDEX ix_run_device_states_rev ON run_device_states (workspace_id, run_id, rev);
 
 CREATE INDEX ix_run_device_states_device ON run_device_states (workspace_id, device_id, id);
@@ -530,7 +522,15 @@ CREATE INDEX ix_run_device_states_node ON run_device_states (workspace_id, node_
 
 CREATE UNIQUE INDEX uq_run_device_states_lease ON run_device_states (workspace_id, lease_token) WHERE lease_token IS NOT NULL;
 
+CREATE INDEX ix_run_device_states_offline ON run_device_states (workspace_id, offline_deadline_at) WHERE status = 'queued' AND offline_deadline_at IS NOT NULL;
+
 CREATE INDEX ix_run_device_states_deadline ON run_device_states (workspace_id, deadline_at) WHERE status IN ('queued', 'running', 'waiting');
+
+CREATE UNIQUE INDEX uq_run_device_states_live ON run_device_states (workspace_id, device_id) WHERE lease_token IS NOT NULL AND status IN ('queued', 'running', 'waiting');
+
+CREATE INDEX ix_run_device_states_expiry ON run_device_states (workspace_id, lease_expires_at) WHERE lease_token IS NOT NULL AND status IN ('queued', 'running', 'waiting');
+
+CREATE INDEX ix_run_device_states_queued ON run_device_states (workspace_id, node_id, run_id, device_index) WHERE status = 'queued';
 
 CREATE TABLE run_steps (
     workspace_id TEXT NOT NULL,
@@ -586,9 +586,9 @@ CREATE TABLE artifacts (
     CONSTRAINT ck_artifacts_storage_key CHECK ((status = 'stored') = (storage_key IS NOT NULL))
 );
 
-CREATE INDEX ix_artifacts_device_run ON artifacts (workspace_id, run_id, device_index, step_index);
-
 CREATE INDEX ix_artifacts_deadline ON artifacts (workspace_id, upload_deadline_at) WHERE status = 'pending';
+
+CREATE INDEX ix_artifacts_device_run ON artifacts (workspace_id, run_id, device_index, step_index);
 
 CREATE VIEW device_tasks AS
 SELECT workspace_id, id, run_id, device_id, node_id, status, last_error_message AS error,
