@@ -135,7 +135,12 @@ def queued(tx: Tx, run_id: str, node_id: str, *, after_index: int, limit: int) -
     dev = devices.c
     statement = (
         select(
-            _D, dev.runtime_handle, dev.is_online, dev.quarantine_reason, dev.quarantined_at, _BLOCK.label("conflict")
+            run_device_states,
+            dev.runtime_handle,
+            dev.is_online,
+            dev.quarantine_reason,
+            dev.quarantined_at,
+            _BLOCK.label("conflict"),
         )
         .join(devices, and_(dev.workspace_id == _D.workspace_id, dev.id == _D.device_id))
         .where(_mine(tx), _D.run_id == run_id, _D.node_id == node_id, _D.status == "queued")

@@ -1,0 +1,63 @@
+"""Who asks, and what they may do: actors, roles and their audit rows. Credentials are looked up by their hash only."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from rackhand.core.clock import Millis
+from rackhand.core.errors import NotAuthenticated
+from rackhand.store import access
+from rackhand.store.db import Tx
+
+
+class Role(StrEnum):
+    """What an operator may do; each includes the ones before it."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    def includes(self, other: "Role") -> bool:
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who sent a request. `role` is None for a node, `node_id` is None for everybody else."""
+
+    kind: Literal["user", "token", "node", "bootstrap", "system"]
+    id: str
+    role: Role | None
+    node_id: str | None = None
+    remote_addr: str | None = None
+
+    @property
+    def name(self) -> str:
+        """As in the audit log: `user:kim`, `node:PC-01`, `bootstrap`."""
+        return self.kind if self.kind in ("bootstrap", "system") else f"{self.kind}:{self.id}"
+
+
+SYSTEM = Actor("system", "system", Role.ADMIN)
+"""The server itself: presets, sweeps."""
+
+
+def audit(tx: Tx, actor: Actor, action: str, subject: str | None = None, detail: dict[str, Any] | None = None) -> None:
+    """Note in this transaction that `actor` did `action` (`node.enrol`) to `subject` (`node:PC-01`)."""
+    access.add_audit(tx, actor.name, action, subject, detail or {}, actor.remote_addr)
+
+
+def by_token(tx: Tx, token_hash: str, remote_addr: str | None) -> Actor:
+    """The actor behind an API or node token; NotAuthenticated if there is none, or it was revoked or ran out."""
+    token = access.find_token(tx, token_hash)
+    if token is not None and token.is_valid(tx.now):
+        return Actor("token", token.id, Role(token.role), None, remote_addr)
+    node_id = access.find_node_by_token(tx, token_hash)
+    if node_id is None:
+        raise NotAuthenticated("the token is not known, was revoked or ran out; nothing was changed: use a valid token")
+    return Actor("node", node_id, None, node_id, remote_addr)
+
+
+def last_use(tx: Tx, token_id: str) -> Millis | None:
+    """When a token was last noted as used."""
+    return access.last_use(tx, token_id)

@@ -1,0 +1,65 @@
+"""Artifacts in SQL: what steps declared, and whether their content has arrived."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from rackhand.core.clock import Millis
+from rackhand.store.db import Tx
+from rackhand.store.tables import artifacts
+
+_A = artifacts.c
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRow:
+    id: str
+    run_id: str
+    device_index: int
+    step_index: int | None
+    node_id: str | None
+    kind: str
+    status: str
+    storage_key: str | None
+    content_type: str
+    size: int
+    sha256: str | None
+    late: bool
+    created_at: Millis
+
+
+def _row(row: Row[Any]) -> ArtifactRow:
+    return ArtifactRow(**{name: row._mapping[name] for name in ArtifactRow.__slots__})
+
+
+def get(tx: Tx, artifact_id: str) -> ArtifactRow | None:
+    """One artifact, or None."""
+    found = tx.conn.execute(select(artifacts).where(_A.workspace_id == tx.workspace_id, _A.id == artifact_id)).first()
+    return None if found is None else _row(found)
+
+
+def of_device_run(tx: Tx, run_id: str, device_index: int) -> list[ArtifactRow]:
+    """What one device run made, oldest first."""
+    where = (_A.workspace_id == tx.workspace_id, _A.run_id == run_id, _A.device_index == device_index)
+    rows = tx.conn.execute(select(artifacts).where(*where).order_by(_A.step_index, _A.created_at, _A.id))
+    return [_row(row) for row in rows]
+
+
+def mark_stored(tx: Tx, artifact_id: str, storage_key: str) -> bool:
+    """The content has arrived; False if the row is no longer pending."""
+    where = (_A.workspace_id == tx.workspace_id, _A.id == artifact_id, _A.status == "pending")
+    done = tx.conn.execute(update(artifacts).where(*where).values(status="stored", storage_key=storage_key))
+    return done.rowcount == 1
+
+
+def give_up(tx: Tx) -> int:
+    """Artifacts whose upload window is over are missing; no outcome changes by that."""
+    where = (_A.workspace_id == tx.workspace_id, _A.status == "pending", _A.upload_deadline_at < tx.now)
+    return tx.conn.execute(update(artifacts).where(*where).values(status="missing")).rowcount
+
+
+def shift_deadlines(tx: Tx, gap_ms: int) -> None:
+    """Forgive a gap of all servers: pending uploads may come that much later."""
+    where = (_A.workspace_id == tx.workspace_id, _A.status == "pending")
+    tx.conn.execute(update(artifacts).where(*where).values(upload_deadline_at=_A.upload_deadline_at + gap_ms))

@@ -1,0 +1,98 @@
+"""Step attempts in SQL: what one device run has done, and what follows from the last attempts of its steps."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, and_, func, select, update
+
+from rackhand.core.clock import Millis
+from rackhand.core.states import FAILED_STEPS
+from rackhand.store.db import Tx
+from rackhand.store.tables import run_device_states, run_steps
+
+_S = run_steps.c
+_FAILED = tuple(sorted(FAILED_STEPS))
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One row of run_steps."""
+
+    run_id: str
+    device_index: int
+    step_index: int
+    attempt: int
+    step_id: str | None
+    step_type: str | None
+    status: str
+    probability: float | None
+    draw: float | None
+    is_draw_flagged: bool
+    decision: str | None
+    exit_code: int | None
+    output_tail: str | None
+    output_lines: int
+    late: bool
+    late_status: str | None
+    started_at: Millis | None
+    finished_at: Millis | None
+    error_message: str | None
+
+
+def _row(row: Row[Any]) -> AttemptRow:
+    return AttemptRow(**{name: row._mapping[name] for name in AttemptRow.__slots__})
+
+
+def of_device_run(tx: Tx, run_id: str, device_index: int) -> list[AttemptRow]:
+    """Every attempt of one device run, in the order of steps and attempts."""
+    where = (_S.workspace_id == tx.workspace_id, _S.run_id == run_id, _S.device_index == device_index)
+    rows = tx.conn.execute(select(run_steps).where(*where).order_by(_S.step_index, _S.attempt))
+    return [_row(row) for row in rows]
+
+
+def of_run(tx: Tx, run_id: str) -> list[AttemptRow]:
+    """Every attempt of a run, by device, step and attempt."""
+    where = (_S.workspace_id == tx.workspace_id, _S.run_id == run_id)
+    rows = tx.conn.execute(select(run_steps).where(*where).order_by(_S.device_index, _S.step_index, _S.attempt))
+    return [_row(row) for row in rows]
+
+
+def failed_last(
+    tx: Tx,
+    run_id: str,
+    device_indexes: Collection[int],
+    step_indexes: Collection[int],
+    statuses: Sequence[str] = _FAILED,
+) -> list[tuple[int, int]]:
+    """(device_index, step_index) of steps whose last attempt ended in one of `statuses`."""
+    where = (
+        _S.workspace_id == tx.workspace_id,
+        _S.run_id == run_id,
+        _S.device_index.in_(sorted(device_indexes)),
+        _S.step_index.in_(sorted(step_indexes)),
+    )
+    last = (
+        select(_S.device_index, _S.step_index, func.max(_S.attempt).label("attempt"))
+        .where(*where)
+        .group_by(_S.device_index, _S.step_index)
+        .subquery()
+    )
+    is_last = and_(
+        _S.device_index == last.c.device_index, _S.step_index == last.c.step_index, _S.attempt == last.c.attempt
+    )
+    found = tx.conn.execute(
+        select(_S.device_index, _S.step_index)
+        .join(last, is_last)
+        .where(*where, _S.status.in_(statuses))
+        .order_by(_S.device_index, _S.step_index)
+    )
+    return [(row.device_index, row.step_index) for row in found]
+
+
+def set_warnings(tx: Tx, run_id: str, counts: dict[int, int]) -> None:
+    """Store how many failed steps of each device run said `continue`."""
+    d = run_device_states.c
+    for device_index, count in sorted(counts.items()):
+        where = (d.workspace_id == tx.workspace_id, d.run_id == run_id, d.device_index == device_index)
+        tx.conn.execute(update(run_device_states).where(*where, d.warning_count != count).values(warning_count=count))
