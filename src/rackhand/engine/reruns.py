@@ -1,0 +1,119 @@
+"""Reruns: a new run over the devices of a finished one, by outcome, from the start or from the failed step."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rackhand.core.assets import Effect
+from rackhand.core.errors import FieldError, Invalid
+from rackhand.core.plan import Candidate, PlannedDevice, arrange
+from rackhand.core.playbook import Step
+from rackhand.core.schema import Boolean, Choice, Field, ListOf, Record
+from rackhand.core.states import UNKNOWN_OUTCOMES, DeviceRunStatus, StepStatus
+from rackhand.engine import playbooks
+from rackhand.engine.run_requests import Resolved
+from rackhand.engine.runs import Created, Origin, insert_run, load_run, refuse_open
+from rackhand.store import device_runs, inventory, steps
+from rackhand.store.db import Tx
+from rackhand.store.device_runs import DeviceRunRow
+from rackhand.store.runs import RunRow
+from rackhand.store.steps import AttemptRow
+
+OUTCOMES = ("failed", "lost", "skipped_offline", "stopped")
+RERUN = Record(
+    {
+        "outcomes": Field(ListOf(Choice(OUTCOMES), 1, len(OUTCOMES)), ["failed", "lost", "skipped_offline"]),
+        "from": Field(Choice(("start", "failed_step")), "start"),
+        "dice": Field(Choice(("same", "new")), "same"),
+        "repeat_unknown": Field(Boolean(), False),
+        "include_late": Field(Boolean(), False),
+    }
+)
+_DONE = (StepStatus.SUCCEEDED.value, StepStatus.SKIPPED.value)
+
+
+def rerun(tx: Tx, run_id: str, request: dict[str, Any], actor: str | None) -> Created:
+    """A new run over the device runs of `run_id` with these outcomes; Conflict while it is unfinished."""
+    parent = load_run(tx, run_id)
+    refuse_open(parent)
+    found = playbooks.load_revision(tx, parent.playbook_id, parent.playbook_revision)
+    rows = [row for row in device_runs.of_run(tx, run_id) if _is_wanted(row, request)]
+    firsts = _first_steps(tx, rows, found.steps, request)
+    rows = [row for row in rows if row.id in firsts]
+    if not rows:
+        raise Invalid([FieldError("/outcomes", "no device of this run matches; no run was created")])
+    planned = _plan(tx, parent, rows, firsts)
+    if not planned:
+        raise Invalid([FieldError("/outcomes", "the devices that match are gone from the inventory")])
+    resolved = Resolved(
+        title=parent.title,
+        playbook_id=parent.playbook_id,
+        playbook_revision=parent.playbook_revision,
+        steps=tuple(found.steps),
+        target=parent.target,
+        params=parent.params,
+        policy=parent.policy,
+        seed=parent.seed if request["dice"] == "same" else None,
+    )
+    origin = Origin("rerun", actor, parent.id, request)
+    return insert_run(tx, resolved, (parent.playbook_id, parent.playbook_revision), planned, origin)
+
+
+def _is_wanted(row: DeviceRunRow, request: Mapping[str, Any]) -> bool:
+    if row.late_status == DeviceRunStatus.SUCCEEDED and not request["include_late"]:
+        return False
+    return row.status in request["outcomes"]
+
+
+def _first_steps(
+    tx: Tx, rows: Sequence[DeviceRunRow], definition: Sequence[Step], request: Mapping[str, Any]
+) -> dict[str, int]:
+    """First step by device run id; device runs that must not be repeated are left out."""
+    if request["from"] == "start":
+        return {row.id: 0 for row in rows}
+    attempts: dict[int, list[AttemptRow]] = {}
+    for attempt in steps.of_run(tx, rows[0].run_id) if rows else []:
+        attempts.setdefault(attempt.device_index, []).append(attempt)
+    firsts = {}
+    for row in rows:
+        first = first_undone(row.first_step_index, attempts.get(row.device_index, []))
+        if first >= len(definition):
+            continue
+        if request["repeat_unknown"] or not _is_risky(first, attempts.get(row.device_index, []), definition):
+            firsts[row.id] = first
+    return firsts
+
+
+def first_undone(first_step_index: int, attempts: Sequence[AttemptRow]) -> int:
+    """The first step that neither succeeded nor was skipped; an earlier run's steps count as done."""
+    last = {a.step_index: (a.late_status or a.status) for a in sorted(attempts, key=lambda a: a.attempt)}
+    index = first_step_index
+    while last.get(index) in _DONE:
+        index += 1
+    return index
+
+
+def _is_risky(index: int, attempts: Sequence[AttemptRow], definition: Sequence[Step]) -> bool:
+    """Whether the step may already have taken effect, and must not do so twice."""
+    if definition[index].effect is not Effect.ONCE:
+        return False
+    known = [a.late_status or a.status for a in attempts if a.step_index == index]
+    return bool(known) and (known[-1] in UNKNOWN_OUTCOMES or known[-1] == StepStatus.RUNNING)
+
+
+def _plan(tx: Tx, parent: RunRow, rows: Sequence[DeviceRunRow], firsts: Mapping[str, int]) -> list[PlannedDevice]:
+    """The same devices as they are now; their dice stay those of the parent."""
+    by_device = {row.device_id: row for row in rows}
+    now: list[Candidate] = [
+        c for c in inventory.candidates(tx, tx.now, parent.policy.online_window_s) if c.id in by_device
+    ]
+    return [
+        PlannedDevice(
+            device=p.device,
+            device_index=p.device_index,
+            dice_index=by_device[p.device.id].dice_index,
+            status=p.status,
+            reason=p.reason,
+            first_step_index=firsts[by_device[p.device.id].id],
+        )
+        for p in arrange(now, parent.policy)
+    ]

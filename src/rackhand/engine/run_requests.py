@@ -1,0 +1,90 @@
+"""What a run request may say, and what becomes of it: the resolved steps, policy, target and seed. No run is made here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rackhand.core import dice, template
+from rackhand.core.assets import KINDS
+from rackhand.core.errors import FieldError, Invalid, NotFound
+from rackhand.core.playbook import RUN_PARAMS, STEPS, Step
+from rackhand.core.policy import POLICY, Policy
+from rackhand.core.schema import Field, Integer, Record, Text
+from rackhand.core.target import TARGET
+from rackhand.engine import playbooks
+from rackhand.store.db import Tx
+
+_ID = Text(min=1, max=64)
+RUN_REQUEST = Record(
+    {
+        "playbook_id": Field(_ID, None),
+        "steps": Field(STEPS, None),
+        "revision": Field(Integer(1, 1_000_000), None),
+        "title": Field(Text(min=1, max=200), None),
+        "target": TARGET,
+        "params": Field(RUN_PARAMS, {}),
+        "policy": Field(POLICY, None),
+        "seed": Field(Integer(0, dice.MAX_SEED), None),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A run request after every check."""
+
+    title: str
+    playbook_id: str | None
+    playbook_revision: int | None
+    steps: tuple[Step, ...]
+    target: dict[str, Any]
+    params: dict[str, str]
+    policy: Policy
+    seed: int | None
+
+    @property
+    def is_adhoc(self) -> bool:
+        return self.playbook_id is None
+
+
+def resolve(tx: Tx, request: dict[str, Any], *, default_policy: Policy | None = None) -> Resolved:
+    """Check what a shape alone cannot: that the playbook exists, that steps fit, that every placeholder has a value."""
+    errors: list[FieldError] = []
+    if (request["playbook_id"] is None) == (request["steps"] is None):
+        errors.append(FieldError("/playbook_id", "give either playbook_id or steps, and not both"))
+        raise Invalid(errors)
+    title, revision, steps = _steps_of(tx, request, errors)
+    for i, step in enumerate(steps):
+        template.check(step.params, f"/steps/{i}/params", errors, request["params"])
+    if errors:
+        raise Invalid(errors)
+    policy = Policy.of(request["policy"]) if request["policy"] is not None else default_policy or Policy()
+    return Resolved(
+        title=request["title"] or title,
+        playbook_id=request["playbook_id"],
+        playbook_revision=revision,
+        steps=tuple(steps),
+        target={key: value for key, value in request["target"].items() if value is not None},
+        params=request["params"],
+        policy=policy,
+        seed=request["seed"],
+    )
+
+
+def _steps_of(tx: Tx, request: dict[str, Any], errors: list[FieldError]) -> tuple[str, int | None, Sequence[Step]]:
+    if request["steps"] is not None:
+        steps = playbooks.resolve(tx, request["steps"], errors)
+        return _adhoc_title(steps), None, steps
+    try:
+        found = playbooks.load_revision(tx, request["playbook_id"], request["revision"])
+    except NotFound as error:
+        errors.append(FieldError("/playbook_id", "{detail}", {"detail": error.detail}))
+        raise Invalid(errors) from error
+    return found.title, found.revision, found.steps
+
+
+def _adhoc_title(steps: Sequence[Step]) -> str:
+    if not steps:
+        return "Ad hoc"
+    first = steps[0].title or KINDS[steps[0].kind].summary
+    return first if len(steps) == 1 else f"{first} + {len(steps) - 1}"
