@@ -77,9 +77,9 @@ def table(*rows: tuple[object, ...]) -> list[str]:
 def drawing(machine: states.Machine[Any]) -> list[str]:
     """The state diagram of one machine, in Mermaid."""
     lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {machine.initial}"]
-    for old, news in machine.moves.items():
-        lines += [f"    {old} --> {new}" for new in sorted(news)]
-    lines += [f"    {state} --> [*]" for state in machine.moves if machine.is_final(state)]
+    for old in in_order(machine):
+        lines += [f"    {old} --> {new}" for new in in_order(machine) if new in machine.moves[old]]
+    lines += [f"    {state} --> [*]" for state in in_order(machine) if machine.is_final(state)]
     return [*lines, "```", ""]
 
 
@@ -175,10 +175,17 @@ def events_page() -> list[str]:
     ]
 
 
+def default_of(value: object) -> str:
+    """A default as one would write it into the environment."""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return "-" if value in ("", (), None) else f"`{value}`"
+
+
 def settings_page() -> list[str]:
     """Every setting, from the one table that flags, environment and file share."""
     rows = [
-        (f"`{setting.variable}`", f"`{setting.default}`" if setting.default not in (None, "") else "-", setting.help)
+        (f"`{setting.variable}`", f"`{setting.name}`", default_of(setting.default), setting.help)
         for setting in importlib.import_module(SETTINGS_MODULE).SETTINGS
     ]
     return [
@@ -188,7 +195,7 @@ def settings_page() -> list[str]:
         "",
         "Flags beat the environment, the environment beats a TOML file, and that beats the default.",
         "",
-        *table(("environment variable", "default", "meaning"), *rows),
+        *table(("environment variable", "in the file", "default", "meaning"), *rows),
     ]
 
 
