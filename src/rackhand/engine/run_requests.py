@@ -1,4 +1,4 @@
-"""What a run request may say, and what becomes of it: the resolved steps, policy, target and seed. No run is made here."""
+"""What a run request may say, and what becomes of it: resolved steps, policy, target, seed. No run is made here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Runs: plan, create, stop. One transaction each; the nodes that got work are returned, to be woken after the commit."""
+"""Runs: plan, create, stop. One transaction each; nodes that got work are returned, to be woken after the commit."""
 
 import secrets
 from collections import Counter
