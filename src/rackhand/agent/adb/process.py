@@ -22,14 +22,19 @@ class ServerProcess:
         self._process = process
 
     @classmethod
-    async def spawn(cls, binary: Path, port: int, log_path: Path | None) -> "ServerProcess":
-        """Start it on 127.0.0.1:`port`; it does not see the terminal's Ctrl-C, we end it ourselves."""
+    async def spawn(cls, binary: Path, port: int, log_path: Path | None, *, has_usb: bool = True) -> "ServerProcess":
+        """Start it on 127.0.0.1:`port`; it does not see the terminal's Ctrl-C, we end it ourselves.
+
+        Without `has_usb` it never looks at USB: simulations must not touch real phones (and it answers at once
+        where libusb cannot start, instead of after 3 s).
+        """
+        settings = OWN_SETTINGS if has_usb else OWN_SETTINGS | {"ADB_USB": "0"}
         arguments = (str(binary), "-P", str(port), "nodaemon", "server")
         if log_path is None:
-            return cls(await _execute(arguments, subprocess.DEVNULL))
+            return cls(await _execute(arguments, settings, subprocess.DEVNULL))
         log_path.parent.mkdir(parents=True, exist_ok=True)
         with log_path.open("ab") as log:
-            return cls(await _execute(arguments, log))
+            return cls(await _execute(arguments, settings, log))
 
     @property
     def pid(self) -> int:
@@ -62,7 +67,7 @@ class ServerProcess:
             await self._process.wait()
 
 
-async def _execute(arguments: tuple[str, ...], output: Any) -> asyncio.subprocess.Process:
+async def _execute(arguments: tuple[str, ...], settings: dict[str, str], output: Any) -> asyncio.subprocess.Process:
     environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN_SETTINGS}
     apart: dict[str, Any] = {"start_new_session": True}
     if os.name == "nt":
@@ -73,6 +78,6 @@ async def _execute(arguments: tuple[str, ...], output: Any) -> asyncio.subproces
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
-        env=environment | OWN_SETTINGS,
+        env=environment | settings,
         **apart,
     )

@@ -47,10 +47,11 @@ class ServerState:
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """Every period of the supervision; tests shorten them."""
+    """Every period of the supervision; tests shorten them. A server may be mute for 3 s while it looks at USB."""
 
     check_ms: int = 5_000
     answer_ms: int = 2_000
+    examine_ms: int = 5_000
     max_misses: int = 3
     start_ms: int = 10_000
     stop_ms: int = 5_000
@@ -85,6 +86,7 @@ class Supervisor:
         *,
         binary_path: Path | None = None,
         log_path: Path | None = None,
+        has_usb: bool = True,
         periods: Periods | None = None,
         clock: Callable[[], int] = monotonic_ms,
         on_change: Callable[[ServerState], None] | None = None,
@@ -92,6 +94,7 @@ class Supervisor:
         self._adb = adb
         self._binary_path = binary_path
         self._log_path = log_path
+        self._has_usb = has_usb
         self._periods = periods or Periods()
         self._clock = clock
         self._on_change = on_change
@@ -101,11 +104,11 @@ class Supervisor:
 
     async def start(self) -> ServerState:
         """Use the server that is there, or start one; ServerUnusableError if neither is possible."""
-        foreign = await examine(self._adb, self._periods.answer_ms)
+        foreign = await examine(self._adb, self._periods.examine_ms)
         if foreign is not None:
             return self._adopt(foreign)
         binary = await find_binary(self._binary_path)
-        self._process = await ServerProcess.spawn(binary.path, self._adb.port, self._log_path)
+        self._process = await ServerProcess.spawn(binary.path, self._adb.port, self._log_path, has_usb=self._has_usb)
         try:
             foreign = await self._wait_until_up(self._process)
         except AdbError:
@@ -139,7 +142,7 @@ class Supervisor:
         raise ServerUnusableError(f"the adb server did not answer within {self._periods.start_ms} ms", phase="start")
 
     async def _rival(self, process: ServerProcess) -> Foreign:
-        foreign = await examine(self._adb, self._periods.answer_ms)
+        foreign = await examine(self._adb, self._periods.examine_ms)
         if foreign is None:
             where = f"; see {self._log_path}" if self._log_path else ""
             raise ServerUnusableError(
