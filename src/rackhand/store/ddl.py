@@ -3,6 +3,7 @@
 That is allowed until the first release; afterwards a change of the tables is a new revision, and 0001 stays as it is.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rackhand.store.tables import metadata
 
 SQL_DIR = Path(__file__).parent / "migrations" / "sql"
 SEPARATOR = ";\n\n"
+_INDEX = re.compile(r"CREATE (UNIQUE )?INDEX ")
 
 _MOMENT = {
     "sqlite": "strftime('%Y-%m-%dT%H:%M:%fZ', {0} / 1000.0, 'unixepoch')",
@@ -34,7 +36,7 @@ def device_tasks(dialect: Dialect) -> str:
 
 
 def statements(dialect: Dialect) -> list[str]:
-    """Everything that makes the schema, in order."""
+    """Everything that makes the schema, in an order that is always the same: tables, their indexes by name, the view."""
     made: list[str] = []
 
     def keep(statement: Any, *_: object, **__: object) -> None:
@@ -43,7 +45,8 @@ def statements(dialect: Dialect) -> list[str]:
 
     engine = create_mock_engine(_ADDRESS[dialect], keep)
     metadata.create_all(engine, checkfirst=False)
-    return [*made, device_tasks(dialect)]
+    indexes = sorted(text for text in made if _INDEX.match(text))
+    return [*(text for text in made if not _INDEX.match(text)), *indexes, device_tasks(dialect)]
 
 
 def render(dialect: Dialect) -> str:

@@ -37,10 +37,6 @@ CREATE TABLE nodes (
     CONSTRAINT ck_nodes_capacity CHECK (capacity >= 1)
 );
 
-CREATE INDEX ix_nodes_rev ON nodes (workspace_id, rev);
-
-CREATE INDEX ix_nodes_online ON nodes (workspace_id, last_seen_at) WHERE is_online;
-
 CREATE TABLE device_conflicts (
     workspace_id TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -56,8 +52,6 @@ CREATE TABLE device_conflicts (
     CONSTRAINT fk_device_conflicts_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id),
     CONSTRAINT ck_device_conflicts_kind CHECK (kind IN ('same_node', 'two_nodes'))
 );
-
-CREATE UNIQUE INDEX uq_device_conflicts_open ON device_conflicts (workspace_id, serial) WHERE resolved_at IS NULL;
 
 CREATE TABLE users (
     workspace_id TEXT NOT NULL,
@@ -86,10 +80,6 @@ CREATE TABLE audit_log (
     CONSTRAINT fk_audit_log_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id)
 );
 
-CREATE INDEX ix_audit_log_list ON audit_log (workspace_id, at, id);
-
-CREATE INDEX ix_audit_log_subject ON audit_log (workspace_id, subject, at);
-
 CREATE TABLE idempotency_keys (
     workspace_id TEXT NOT NULL,
     scope TEXT NOT NULL,
@@ -103,8 +93,6 @@ CREATE TABLE idempotency_keys (
     CONSTRAINT fk_idempotency_keys_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id),
     CONSTRAINT ck_idempotency_keys_state CHECK (state IN ('in_flight', 'done'))
 );
-
-CREATE INDEX ix_idempotency_keys_age ON idempotency_keys (workspace_id, created_at);
 
 CREATE TABLE files (
     workspace_id TEXT NOT NULL,
@@ -133,8 +121,6 @@ CREATE TABLE playbooks (
     CONSTRAINT ck_playbooks_revision CHECK (revision >= 1)
 );
 
-CREATE INDEX ix_playbooks_list ON playbooks (workspace_id, title, id) WHERE archived_at IS NULL AND NOT is_hidden;
-
 CREATE TABLE saved_targets (
     workspace_id TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -161,8 +147,6 @@ CREATE TABLE channels (
     CONSTRAINT uq_channels_workspace_id_external_id UNIQUE (workspace_id, external_id)
 );
 
-CREATE INDEX ix_channels_due ON channels (workspace_id, next_sync_at) WHERE is_enabled;
-
 CREATE TABLE webhooks (
     workspace_id TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -178,8 +162,6 @@ CREATE TABLE webhooks (
     CONSTRAINT fk_webhooks_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id)
 );
 
-CREATE INDEX ix_webhooks_due ON webhooks (workspace_id, next_try_at) WHERE is_enabled;
-
 CREATE TABLE events (
     workspace_id TEXT NOT NULL,
     node_id TEXT NOT NULL,
@@ -194,8 +176,6 @@ CREATE TABLE events (
     CONSTRAINT ck_events_verdict CHECK (verdict IN ('accepted', 'late', 'stale', 'invalid'))
 )
  WITHOUT ROWID;
-
-CREATE INDEX ix_events_received ON events (workspace_id, received_at);
 
 CREATE TABLE devices (
     workspace_id TEXT NOT NULL,
@@ -237,12 +217,6 @@ CREATE TABLE devices (
     CONSTRAINT ck_devices_battery CHECK (battery BETWEEN 0 AND 100)
 );
 
-CREATE INDEX ix_devices_activity ON devices (workspace_id, activity_at) WHERE activity IN (3, 4);
-
-CREATE INDEX ix_devices_node ON devices (workspace_id, node_id);
-
-CREATE INDEX ix_devices_rev ON devices (workspace_id, rev);
-
 CREATE TABLE unidentified_transports (
     workspace_id TEXT NOT NULL,
     node_id TEXT NOT NULL,
@@ -276,12 +250,6 @@ CREATE TABLE scan_jobs (
     CONSTRAINT fk_scan_jobs_workspace_id_node_id FOREIGN KEY(workspace_id, node_id) REFERENCES nodes (workspace_id, id) ON DELETE CASCADE,
     CONSTRAINT ck_scan_jobs_status CHECK (status IN ('queued', 'running', 'succeeded', 'failed', 'timed_out'))
 );
-
-CREATE INDEX ix_scan_jobs_parent ON scan_jobs (workspace_id, parent_id);
-
-CREATE INDEX ix_scan_jobs_pending ON scan_jobs (workspace_id, node_id) WHERE status IN ('queued', 'running');
-
-CREATE INDEX ix_scan_jobs_deadline ON scan_jobs (workspace_id, deadline_at) WHERE status IN ('queued', 'running');
 
 CREATE TABLE memberships (
     workspace_id TEXT NOT NULL,
@@ -326,8 +294,6 @@ CREATE TABLE sessions (
     CONSTRAINT fk_sessions_workspace_id_user_id FOREIGN KEY(workspace_id, user_id) REFERENCES users (workspace_id, id) ON DELETE CASCADE
 );
 
-CREATE INDEX ix_sessions_expiry ON sessions (workspace_id, expires_at);
-
 CREATE TABLE command_assets (
     workspace_id TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -349,10 +315,6 @@ CREATE TABLE command_assets (
     CONSTRAINT ck_command_assets_revision CHECK (revision >= 1),
     CONSTRAINT ck_command_assets_default_timeout_ms CHECK (default_timeout_ms >= 1)
 );
-
-CREATE INDEX ix_command_assets_file ON command_assets (workspace_id, sha256) WHERE sha256 IS NOT NULL;
-
-CREATE INDEX ix_command_assets_list ON command_assets (workspace_id, title, id) WHERE archived_at IS NULL;
 
 CREATE TABLE playbook_revisions (
     workspace_id TEXT NOT NULL,
@@ -390,8 +352,6 @@ CREATE TABLE schedules (
     CONSTRAINT ck_schedules_misfire CHECK (misfire IN ('skip', 'once'))
 );
 
-CREATE INDEX ix_schedules_due ON schedules (workspace_id, next_at) WHERE is_enabled;
-
 CREATE TABLE content_items (
     workspace_id TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -411,8 +371,6 @@ CREATE TABLE content_items (
     CONSTRAINT fk_content_items_workspace_id_channel_id FOREIGN KEY(workspace_id, channel_id) REFERENCES channels (workspace_id, id),
     CONSTRAINT uq_content_items_workspace_id_external_id UNIQUE (workspace_id, external_id)
 );
-
-CREATE INDEX ix_content_items_list ON content_items (workspace_id, created_at, id);
 
 CREATE TABLE runs (
     workspace_id TEXT NOT NULL,
@@ -456,16 +414,6 @@ CREATE TABLE runs (
     CONSTRAINT ck_runs_count_total CHECK (count_total = count_queued + count_running + count_waiting + count_succeeded + count_failed + count_stopped + count_lost + count_skipped_offline),
     CONSTRAINT ck_runs_finished_at CHECK ((finished_at IS NULL) = (status IN ('queued', 'running', 'stopping')))
 );
-
-CREATE INDEX ix_runs_deadline ON runs (workspace_id, deadline_at) WHERE status IN ('queued', 'running', 'stopping');
-
-CREATE INDEX ix_runs_parent ON runs (workspace_id, parent_run_id) WHERE parent_run_id IS NOT NULL;
-
-CREATE INDEX ix_runs_list ON runs (workspace_id, created_at, id);
-
-CREATE INDEX ix_runs_open ON runs (workspace_id, created_at, id) WHERE status IN ('queued', 'running', 'stopping');
-
-CREATE INDEX ix_runs_playbook ON runs (workspace_id, playbook_id, playbook_revision);
 
 CREATE TABLE run_device_states (
     workspace_id TEXT NOT NULL,
@@ -513,24 +461,6 @@ CREATE TABLE run_device_states (
     CONSTRAINT ck_run_device_states_lease_expires_at CHECK (lease_token IS NULL OR lease_expires_at IS NOT NULL),
     CONSTRAINT ck_run_device_states_started CHECK (status NOT IN ('running', 'waiting') OR lease_token IS NOT NULL)
 );
-
-CREATE INDEX ix_run_device_states_rev ON run_device_states (workspace_id, run_id, rev);
-
-CREATE INDEX ix_run_device_states_device ON run_device_states (workspace_id, device_id, id);
-
-CREATE INDEX ix_run_device_states_node ON run_device_states (workspace_id, node_id) WHERE lease_token IS NOT NULL AND status IN ('queued', 'running', 'waiting');
-
-CREATE UNIQUE INDEX uq_run_device_states_lease ON run_device_states (workspace_id, lease_token) WHERE lease_token IS NOT NULL;
-
-CREATE INDEX ix_run_device_states_offline ON run_device_states (workspace_id, offline_deadline_at) WHERE status = 'queued' AND offline_deadline_at IS NOT NULL;
-
-CREATE INDEX ix_run_device_states_deadline ON run_device_states (workspace_id, deadline_at) WHERE status IN ('queued', 'running', 'waiting');
-
-CREATE UNIQUE INDEX uq_run_device_states_live ON run_device_states (workspace_id, device_id) WHERE lease_token IS NOT NULL AND status IN ('queued', 'running', 'waiting');
-
-CREATE INDEX ix_run_device_states_expiry ON run_device_states (workspace_id, lease_expires_at) WHERE lease_token IS NOT NULL AND status IN ('queued', 'running', 'waiting');
-
-CREATE INDEX ix_run_device_states_queued ON run_device_states (workspace_id, node_id, run_id, device_index) WHERE status = 'queued';
 
 CREATE TABLE run_steps (
     workspace_id TEXT NOT NULL,
@@ -589,6 +519,76 @@ CREATE TABLE artifacts (
 CREATE INDEX ix_artifacts_deadline ON artifacts (workspace_id, upload_deadline_at) WHERE status = 'pending';
 
 CREATE INDEX ix_artifacts_device_run ON artifacts (workspace_id, run_id, device_index, step_index);
+
+CREATE INDEX ix_audit_log_list ON audit_log (workspace_id, at, id);
+
+CREATE INDEX ix_audit_log_subject ON audit_log (workspace_id, subject, at);
+
+CREATE INDEX ix_channels_due ON channels (workspace_id, next_sync_at) WHERE is_enabled;
+
+CREATE INDEX ix_command_assets_file ON command_assets (workspace_id, sha256) WHERE sha256 IS NOT NULL;
+
+CREATE INDEX ix_command_assets_list ON command_assets (workspace_id, title, id) WHERE archived_at IS NULL;
+
+CREATE INDEX ix_content_items_list ON content_items (workspace_id, created_at, id);
+
+CREATE INDEX ix_devices_activity ON devices (workspace_id, activity_at) WHERE activity IN (3, 4);
+
+CREATE INDEX ix_devices_node ON devices (workspace_id, node_id);
+
+CREATE INDEX ix_devices_rev ON devices (workspace_id, rev);
+
+CREATE INDEX ix_events_received ON events (workspace_id, received_at);
+
+CREATE INDEX ix_idempotency_keys_age ON idempotency_keys (workspace_id, created_at);
+
+CREATE INDEX ix_nodes_online ON nodes (workspace_id, last_seen_at) WHERE is_online;
+
+CREATE INDEX ix_nodes_rev ON nodes (workspace_id, rev);
+
+CREATE INDEX ix_playbooks_list ON playbooks (workspace_id, title, id) WHERE archived_at IS NULL AND NOT is_hidden;
+
+CREATE INDEX ix_run_device_states_deadline ON run_device_states (workspace_id, deadline_at) WHERE status IN ('queued', 'running', 'waiting');
+
+CREATE INDEX ix_run_device_states_device ON run_device_states (workspace_id, device_id, id);
+
+CREATE INDEX ix_run_device_states_expiry ON run_device_states (workspace_id, lease_expires_at) WHERE lease_token IS NOT NULL AND status IN ('queued', 'running', 'waiting');
+
+CREATE INDEX ix_run_device_states_node ON run_device_states (workspace_id, node_id) WHERE lease_token IS NOT NULL AND status IN ('queued', 'running', 'waiting');
+
+CREATE INDEX ix_run_device_states_offline ON run_device_states (workspace_id, offline_deadline_at) WHERE status = 'queued' AND offline_deadline_at IS NOT NULL;
+
+CREATE INDEX ix_run_device_states_queued ON run_device_states (workspace_id, node_id, run_id, device_index) WHERE status = 'queued';
+
+CREATE INDEX ix_run_device_states_rev ON run_device_states (workspace_id, run_id, rev);
+
+CREATE INDEX ix_runs_deadline ON runs (workspace_id, deadline_at) WHERE status IN ('queued', 'running', 'stopping');
+
+CREATE INDEX ix_runs_list ON runs (workspace_id, created_at, id);
+
+CREATE INDEX ix_runs_open ON runs (workspace_id, created_at, id) WHERE status IN ('queued', 'running', 'stopping');
+
+CREATE INDEX ix_runs_parent ON runs (workspace_id, parent_run_id) WHERE parent_run_id IS NOT NULL;
+
+CREATE INDEX ix_runs_playbook ON runs (workspace_id, playbook_id, playbook_revision);
+
+CREATE INDEX ix_scan_jobs_deadline ON scan_jobs (workspace_id, deadline_at) WHERE status IN ('queued', 'running');
+
+CREATE INDEX ix_scan_jobs_parent ON scan_jobs (workspace_id, parent_id);
+
+CREATE INDEX ix_scan_jobs_pending ON scan_jobs (workspace_id, node_id) WHERE status IN ('queued', 'running');
+
+CREATE INDEX ix_schedules_due ON schedules (workspace_id, next_at) WHERE is_enabled;
+
+CREATE INDEX ix_sessions_expiry ON sessions (workspace_id, expires_at);
+
+CREATE INDEX ix_webhooks_due ON webhooks (workspace_id, next_try_at) WHERE is_enabled;
+
+CREATE UNIQUE INDEX uq_device_conflicts_open ON device_conflicts (workspace_id, serial) WHERE resolved_at IS NULL;
+
+CREATE UNIQUE INDEX uq_run_device_states_lease ON run_device_states (workspace_id, lease_token) WHERE lease_token IS NOT NULL;
+
+CREATE UNIQUE INDEX uq_run_device_states_live ON run_device_states (workspace_id, device_id) WHERE lease_token IS NOT NULL AND status IN ('queued', 'running', 'waiting');
 
 CREATE VIEW device_tasks AS
 SELECT workspace_id, id, run_id, device_id, node_id, status, last_error_message AS error,
