@@ -20,9 +20,10 @@ from rackhand.store.steps import AttemptRow
 
 FORMATS = ("junit", "csv", "json")
 _CSV_COLUMNS = (
-    "run_id device_index serial label node_id device_status device_late_status device_error step_index title kind "
-    "attempt status late_status probability draw decision exit_code started_at finished_at error_message"
-).split()
+    *("run_id", "device_index", "serial", "label", "node_id", "device_status", "device_late_status", "device_error"),
+    *("step_index", "title", "kind", "attempt", "status", "late_status", "probability", "draw", "decision"),
+    *("exit_code", "started_at", "finished_at", "error_message"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ def to_junit(export: RunExport) -> bytes:
             attempts = [a for a in by_device.get(row.device_index, []) if a.step_index == i]
             _case(suite, row, i, step, attempts)
         _totals(suite)
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="utf-8")
+    body: bytes = tostring(root, encoding="utf-8")
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + body
 
 
 def _case(suite: Element, row: DeviceRunRow, index: int, step: Step, attempts: Sequence[AttemptRow]) -> None:

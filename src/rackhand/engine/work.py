@@ -1,4 +1,4 @@
-"""Work: what a node gets when it pulls. Claims take runs by age and devices by index, and never wait for one another."""
+"""Work: what a node gets when it pulls. Claims take runs by age and devices by index, and wait for nobody."""
 
 from collections.abc import Sequence
 
