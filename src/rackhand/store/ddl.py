@@ -36,7 +36,7 @@ def device_tasks(dialect: Dialect) -> str:
 
 
 def statements(dialect: Dialect) -> list[str]:
-    """Everything that makes the schema, in an order that is always the same: tables, their indexes by name, the view."""
+    """Everything that makes the schema, always in the same order: tables, indexes by name, the view."""
     made: list[str] = []
 
     def keep(statement: Any, *_: object, **__: object) -> None:
