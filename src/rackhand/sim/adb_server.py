@@ -6,7 +6,8 @@ The answer of `devices-l` has a 4-digit length that wraps above 64 KiB, exactly 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from rackhand.sim.daemon import FEATURES, Daemon
 from rackhand.sim.device import SimDevice
@@ -293,11 +294,12 @@ class AdbServer:
             await self._changed.wait()
 
 
-async def first_of(kept: asyncio.Future[bytes], other: Awaitable[None]) -> None:
+async def first_of(kept: asyncio.Future[bytes], other: Coroutine[object, object, None]) -> None:
     """Wait for either; the second is cancelled, the first is kept."""
-    task = asyncio.ensure_future(other)
+    task = asyncio.create_task(other)
     try:
-        await asyncio.wait({kept, task}, return_when=asyncio.FIRST_COMPLETED)
+        both: list[asyncio.Future[Any]] = [kept, task]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

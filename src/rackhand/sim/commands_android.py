@@ -295,7 +295,8 @@ def log_line(call: Call, number: int) -> str:
     now = call.device.now()
     moment = time.strftime("%m-%d %H:%M:%S", time.gmtime(now / 1000))
     package = call.device.screen.package
-    return f"{moment}.{now % 1000:03d}  {1000 + number % 7:>5} {1000 + number % 7:>5} I Sim     : line {number} {package}\n"
+    pid = 1000 + number % 7
+    return f"{moment}.{now % 1000:03d}  {pid:>5} {pid:>5} I Sim     : line {number} {package}\n"
 
 
 @ANDROID.add("uiautomator")
@@ -304,7 +305,8 @@ async def uiautomator(call: Call) -> int:
         return await unknown(call, "uiautomator " + " ".join(call.args))
     path = (call.operands()[1:] or ["/sdcard/window_dump.xml"])[0]
     screen = call.device.screen
-    node = f'<node index="0" text="{screen.label}" package="{screen.package}" bounds="[0,0][{screen.width},{screen.height}]" />'
+    bounds = f"[0,0][{screen.width},{screen.height}]"
+    node = f'<node index="0" text="{screen.label}" package="{screen.package}" bounds="{bounds}" />'
     xml = f"<?xml version='1.0' encoding='UTF-8' standalone='yes' ?><hierarchy rotation=\"0\">{node}</hierarchy>"
     if path == "/dev/tty":
         await call.out(xml + "\n")

@@ -16,7 +16,7 @@ from rackhand.sim.sync import serve_sync
 
 FEATURES = "shell_v2,cmd,stat_v2,ls_v2,fixed_push_mkdir,sendrecv_v2"
 NO_ROOT = b"adbd cannot run as root in production builds\n"
-_STDIN, _CLOSE_STDIN = 0, 3
+_STDIN, _CLOSE_STDIN = 0, 4
 
 
 class GuardedStream:

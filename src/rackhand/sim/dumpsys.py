@@ -86,7 +86,7 @@ def activity(device: SimDevice, _args: list[str]) -> str:
 def media_session(device: SimDevice, _args: list[str]) -> str:
     media = device.media
     if not media.package:
-        return "MEDIA SESSION SERVICE (dumpsys media_session)\n\n0 sessions listeners.\n  Sessions Stack - have 0 sessions:\n"
+        return "MEDIA SESSION SERVICE (dumpsys media_session)\n\n  Sessions Stack - have 0 sessions:\n"
     state = 3 if media.is_playing else 2
     return (
         "MEDIA SESSION SERVICE (dumpsys media_session)\n\n  Sessions Stack - have 1 sessions:\n"

@@ -19,7 +19,8 @@ MANIFEST = "AndroidManifest.xml"
 
 def install(device: SimDevice, data: bytes, *, replace: bool = True) -> str:
     """Install an archive; "" if it went well, else the failure code."""
-    package, failure = "", failure_before(device, data)
+    package, version = "", 1
+    failure = failure_before(device, data)
     if not failure:
         package, version = describe(data)
         known = device.packages.get(package)

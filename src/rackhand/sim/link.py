@@ -42,11 +42,12 @@ class LinkController:
         device.faults.on_change(self._on_fault)
         device.on_reboot.append(self.start_reboot)
 
-    def _start(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        self._keep(asyncio.get_running_loop().create_task(work))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
 
     def _on_fault(self, name: str, is_on: bool, params: dict[str, Value]) -> None:
         if name in UNREACHABLE:
@@ -76,7 +77,8 @@ class LinkController:
             self._flapping.cancel()
             self._flapping = None
         if period_ms is not None:
-            self._flapping = self._start(self._flap_for_ever(max(10, period_ms)))
+            self._flapping = asyncio.get_running_loop().create_task(self._flap_for_ever(max(10, period_ms)))
+            self._keep(self._flapping)
         else:
             self.device.is_up = True
             self._start(self.settle())

@@ -160,19 +160,21 @@ class Shell:
     # -- commands
 
     async def run_command(self, command: Tree) -> int:
+        self.status = await self._run_kind(command)
+        return self.status
+
+    async def _run_kind(self, command: Tree) -> int:
         match command:
             case Simple():
-                status = await self.run_simple(command)
+                return await self.run_simple(command)
             case Group():
-                status = await self.run_group(command)
+                return await self.run_group(command)
             case Choice():
-                status = await self.run_choice(command)
+                return await self.run_choice(command)
             case Loop():
-                status = await self.run_loop(command)
+                return await self.run_loop(command)
             case Each():
-                status = await self.run_each(command)
-        self.status = status
-        return status
+                return await self.run_each(command)
 
     async def run_choice(self, choice: Choice) -> int:
         for condition, body in choice.branches:

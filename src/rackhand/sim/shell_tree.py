@@ -13,7 +13,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """`$name`, `${name}`, `${#name}`, `${name:-word}`; `operator` is one of "", "#", ":-", "-", ":+", "+", ":=", "="."""
+    """`$name`, `${#name}`, `${name:-word}`; `operator` is "", "#", or one of `-`, `+`, `=` with or without `:`."""
 
     name: str
     operator: str = ""
