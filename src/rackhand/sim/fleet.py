@@ -16,8 +16,12 @@ In short:
     Fleet(20, nodes=2)                                   # two simulated servers: server_ports[0], server_ports[1]
 
 Devices are numbered from 1. With several nodes, `groups[n]` are the devices of node n. `start` opens everything;
-`stop` ends every process, timer and connection. Scenario: see `scenario.py`; call `apply_scenario_start()` once
-the fleet is registered and the run is about to begin.
+`stop` ends every process, timer and connection. `profile=LIVELY` (device.py) gives the demo's latencies.
+
+Scenario: `Fleet(20, scenario=load_scenario("default", 20))`. Everything is online at first, so that agents can learn
+the serials. When every device is registered, call `apply_scenario_start()`: from then on one device is offline, and
+another goes mute at its second command that is no probe. Wait until the node has reported the first one offline,
+then create the run.
 """
 
 from pathlib import Path
@@ -27,9 +31,11 @@ from typing import Literal, Self
 from rackhand.sim.adb_server import AdbServer
 from rackhand.sim.adb_transport import TransportLink
 from rackhand.sim.device import Profile, SimDevice, wall_clock
+from rackhand.sim.director import Director
 from rackhand.sim.faults import Value
 from rackhand.sim.journal import JournalFile
 from rackhand.sim.link import LinkController
+from rackhand.sim.scenario import NONE, Scenario
 
 Front = Literal["server", "transport"]
 
@@ -50,6 +56,7 @@ class Fleet:
         first_index: int = 1,
         journal_path: Path | None = None,
         needs_key: bool = False,
+        scenario: Scenario = NONE,
     ) -> None:
         self.front = front
         self._journal = JournalFile(journal_path) if journal_path is not None else None
@@ -69,6 +76,7 @@ class Fleet:
         self.servers: list[AdbServer] = []
         self._links: dict[str, TransportLink] = {}
         self._controllers: list[LinkController] = []
+        self.director = Director(scenario, self.devices)
         self._prepare(server_port, base_port)
 
     def _prepare(self, server_port: int, base_port: int) -> None:
@@ -90,6 +98,7 @@ class Fleet:
         try:
             for controller in self._controllers:
                 await controller.settle()
+            self.director.prepare()
             for server in self.servers:
                 await server.start()
         except OSError:
@@ -98,6 +107,7 @@ class Fleet:
 
     async def stop(self) -> None:
         """End everything that this fleet started."""
+        self.director.stop()
         for server in self.servers:
             await server.stop()
         for controller in self._controllers:
@@ -147,6 +157,10 @@ class Fleet:
         return serial if self.front == "server" else self._links[serial].endpoint
 
     # -- faults
+
+    def apply_scenario_start(self) -> None:
+        """The run is about to begin: offline devices go, rules on commands and time are armed. Only once."""
+        self.director.start()
 
     def fault(self, which: int | str, name: str, **params: Value) -> None:
         """Switch a fault on, live."""
