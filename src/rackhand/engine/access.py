@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-from rackhand.core.clock import Millis
 from rackhand.core.errors import NotAuthenticated
 from rackhand.store import access
 from rackhand.store.db import Tx
+
+USE_WRITE_MS = 60_000
 
 
 class Role(StrEnum):
@@ -58,6 +59,12 @@ def by_token(tx: Tx, token_hash: str, remote_addr: str | None) -> Actor:
     return Actor("node", node_id, None, node_id, remote_addr)
 
 
-def last_use(tx: Tx, token_id: str) -> Millis | None:
-    """When a token was last noted as used."""
-    return access.last_use(tx, token_id)
+def is_use_due(tx: Tx, token_id: str) -> bool:
+    """Whether the use of a token should be noted: at most once a minute."""
+    last = access.last_use(tx, token_id)
+    return last is None or tx.now - last >= USE_WRITE_MS
+
+
+def note_use(tx: Tx, token_id: str) -> None:
+    """Note that a token was used now."""
+    access.touch_token(tx, token_id)

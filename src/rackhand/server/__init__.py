@@ -1,0 +1,1 @@
+"""HTTP: routes, their contract, authentication, rendering. No SQL and no rule of the product here."""

@@ -1,0 +1,1 @@
+"""One module per noun of the HTTP API; each exports `handlers`. A handler reads, calls one use case, answers."""

@@ -1,0 +1,56 @@
+"""/healthz (the process answers), /readyz (database, schema and sweep too) and /metrics."""
+
+import asyncio
+from dataclasses import dataclass
+
+from litestar import get
+from litestar.response import Response as LitestarResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from rackhand.core.errors import Busy, RackhandError
+from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
+from rackhand.server.room import Room
+
+ANSWER_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The process answers."""
+
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What the server needs, each `ok`."""
+
+    database: str
+    schema: str
+    sweep: str
+
+
+@get("/healthz", **operation("Whether the process answers", role=PUBLIC, answers={200: Alive}))
+async def healthz() -> Response:
+    return answer(Alive("ok"))
+
+
+@get("/readyz", **operation("Whether requests can be served", role=PUBLIC, answers={200: Ready}))
+async def readyz(room: Room) -> Response:
+    try:
+        state = await asyncio.wait_for(room.check_schema(), ANSWER_S)
+    except (TimeoutError, OSError, RackhandError) as error:
+        raise Busy("the database does not answer; nothing was changed: look at its log") from error
+    if not state.is_current:
+        raise Busy(f"the database has schema {state.current}, needed is {state.head}: run rackhand db upgrade")
+    if not room.is_sweeping():
+        raise Busy("the sweep does not run; see the server's log")
+    return answer(Ready("ok", "ok", "ok"))
+
+
+@get("/metrics", **operation("Prometheus metrics", role=PUBLIC, answers={200: Content(("text/plain",))}))
+async def metrics(room: Room) -> Response:
+    return LitestarResponse(room.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+handlers = [healthz, readyz, metrics]

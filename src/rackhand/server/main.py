@@ -1,0 +1,136 @@
+"""`rackhand serve`: opens the database, binds the socket, runs uvicorn and ends within three seconds of a signal."""
+
+import contextlib
+import ipaddress
+import logging
+import socket
+import sys
+from collections.abc import Callable
+
+import structlog
+import uvicorn
+
+from rackhand.core.errors import Conflict
+from rackhand.server.app import make_app, room_of
+from rackhand.server.settings import SettingError, Settings
+from rackhand.store import schema
+from rackhand.store.connect import make_database
+
+GRACE_S = 2
+
+
+class Server(uvicorn.Server):
+    """uvicorn that ends long polls first, so that they do not hold up the shutdown."""
+
+    def __init__(self, config: uvicorn.Config, end_polls: Callable[[], None], ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_polls, self._ready = end_polls, ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._end_polls()
+        await super().shutdown(sockets)
+
+
+async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` gets the address once it answers. SettingError or Conflict before that."""
+    check_binding(settings)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(bind(settings)) as sock:
+        database = make_database(
+            settings.database_url or None,
+            settings.data,
+            statement_cache=settings.statement_cache,
+            pool_size=settings.database_pool,
+        )
+        await database.start()
+        try:
+            await schema.upgrade(database)
+            app = make_app(database, settings)
+            server = Server(_config(app, settings), room_of(app).wakeups.close, lambda: ready(address(settings, sock)))
+            await server.serve(sockets=[sock])
+        finally:
+            await database.close()
+
+
+def check_binding(settings: Settings) -> None:
+    """SettingError for an address beyond loopback that nobody encrypts."""
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise SettingError("RACKHAND_TLS_CERT and RACKHAND_TLS_KEY belong together; only one is set")
+    if not (is_loopback(settings.host) or settings.tls_cert or settings.behind_proxy):
+        raise SettingError(
+            f"RACKHAND_HOST: {settings.host} is reachable from other machines and tokens would travel in clear text; "
+            "set tls_cert and tls_key, or behind_proxy if a proxy ends TLS"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def bind(settings: Settings) -> socket.socket:
+    """A bound socket, so that port 0 is known before anything else starts; Conflict if the port is taken."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((settings.host, settings.port))
+    except OSError as error:
+        sock.close()
+        raise Conflict(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; nothing was started: "
+            "choose another --port, or 0 for a free one",
+            code="port",
+        ) from error
+    return sock
+
+
+def address(settings: Settings, sock: socket.socket) -> str:
+    """The URL that the server answers at."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{'https' if settings.tls_cert else 'http'}://{host}:{sock.getsockname()[1]}"
+
+
+def _config(app: object, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=settings.behind_proxy,
+        forwarded_allow_ips="127.0.0.1",
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=75,
+        ssl_certfile=settings.tls_cert or None,
+        ssl_keyfile=settings.tls_key or None,
+    )
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Lines of structlog on stderr, as text or JSON; what libraries log from WARNING on joins them."""
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

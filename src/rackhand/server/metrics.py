@@ -1,0 +1,25 @@
+"""Prometheus metrics of one server; each app has its own registry. Counting only, no decision."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+
+class Metrics:
+    """The metrics and their registry."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "rackhand_http_requests", "Answered requests", ["method", "route", "status"], registry=self.registry
+        )
+        self.durations = Histogram("rackhand_http_request_seconds", "Time to answer", ["route"], registry=self.registry)
+        self.callbacks = Counter(
+            "rackhand_callback_events", "Events from nodes by verdict", ["verdict"], registry=self.registry
+        )
+        self.sweeps = Counter("rackhand_sweeps", "Passes of the sweep by outcome", ["outcome"], registry=self.registry)
+        self.last_sweep = Gauge("rackhand_last_sweep_timestamp_seconds", "Last good sweep", registry=self.registry)
+        self.runs = Gauge("rackhand_runs", "Runs by status", ["status"], registry=self.registry)
+        self.nodes_online = Gauge("rackhand_nodes_online", "Nodes that report", registry=self.registry)
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)

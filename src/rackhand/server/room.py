@@ -1,0 +1,32 @@
+"""What handlers share: the open parts of one running server. Made by app.py; a handler takes it as `room: Room`."""
+
+from dataclasses import dataclass
+
+from rackhand.core.lease import Periods
+from rackhand.server.background import Ticker
+from rackhand.server.metrics import Metrics
+from rackhand.server.settings import Settings
+from rackhand.server.wakeups import Wakeups
+from rackhand.store.blobs import BlobStore
+from rackhand.store.db import Database
+from rackhand.store.schema import SchemaState, check
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One server's database, settings, long-poll hub, metrics and file stores (uploads and artifacts)."""
+
+    db: Database
+    settings: Settings
+    periods: Periods
+    wakeups: Wakeups
+    metrics: Metrics
+    files: BlobStore
+    artifacts: BlobStore
+    ticker: Ticker
+
+    async def check_schema(self) -> SchemaState:
+        return await check(self.db)
+
+    def is_sweeping(self) -> bool:
+        return self.ticker.is_alive

@@ -1,0 +1,177 @@
+"""The one table of settings: name, type, default, help. Flags beat RACKHAND_* variables, these a TOML file, that the default."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from rackhand.core.lease import Periods
+
+MIN_BOOTSTRAP_TOKEN = 32
+_PERIODS = Periods()
+
+
+class SettingError(ValueError):
+    """A setting has a value that cannot be used; the message names the setting and where the value came from."""
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a text")
+    return value
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise ValueError("must be a whole number")
+        try:
+            number = int(value)
+        except ValueError:
+            raise ValueError("must be a whole number") from None
+        if not low <= number <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return number
+
+    return read
+
+
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if str(value).lower() not in words:
+        raise ValueError("must be true or false")
+    return words[str(value).lower()]
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("must be names separated by commas")
+    return tuple(part.strip().lower() for part in parts if part.strip())
+
+
+def _folder(value: Any) -> Path:
+    return Path(value).expanduser()
+
+
+def _bootstrap(value: Any) -> str:
+    if _text(value) and len(value) < MIN_BOOTSTRAP_TOKEN:
+        raise ValueError(f"must have at least {MIN_BOOTSTRAP_TOKEN} characters")
+    return str(value)
+
+
+def _log_format(value: Any) -> str:
+    if value not in ("text", "json"):
+        raise ValueError("must be text or json")
+    return str(value)
+
+
+def _setting(default: Any, read: Callable[[Any], Any], text: str) -> Any:
+    return field(default=default, metadata={"read": read, "help": text})
+
+
+def _period(name: str, text: str) -> Any:
+    return _setting(getattr(_PERIODS, name), _whole(1, 604_800_000), text)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, one field each; RACKHAND_ and the name in capitals is its environment variable."""
+
+    data: Path = _setting(Path("rackhand-data"), _folder, "Folder of the database, uploaded files and artifacts")
+    database_url: str = _setting("", _text, "postgresql://... or sqlite:///PATH; empty: SQLite in the data folder")
+    host: str = _setting("127.0.0.1", _text, "Address to listen on; beyond loopback it needs TLS or behind_proxy")
+    port: int = _setting(8765, _whole(0, 65_535), "Port to listen on; 0 picks a free one")
+    allowed_hosts: tuple[str, ...] = _setting((), _names, "Host names, besides loopback ones, that requests may name")
+    behind_proxy: bool = _setting(False, _switch, "A proxy on this machine ends TLS and sets X-Forwarded-*")
+    tls_cert: str = _setting("", _text, "PEM file of the server's certificate chain")
+    tls_key: str = _setting("", _text, "PEM file of the certificate's private key")
+    bootstrap_token: str = _setting(
+        "", _bootstrap, "An admin API token that is valid while it is set, for automation; at least 32 characters"
+    )
+    log_format: str = _setting("text", _log_format, "text or json")
+    max_body_bytes: int = _setting(16_777_216, _whole(1024, 1 << 30), "Largest request body, uploads left out")
+    max_file_bytes: int = _setting(2_147_483_648, _whole(1024, 1 << 40), "Largest uploaded script, APK or other file")
+    max_artifact_bytes: int = _setting(536_870_912, _whole(1024, 1 << 40), "Largest artifact that a node may upload")
+    callback_queue: int = _setting(10_000, _whole(1, 1_000_000), "Callbacks that may wait for their commit before 503")
+    database_pool: int = _setting(10, _whole(2, 200), "Connections to PostgreSQL")
+    statement_cache: bool = _setting(True, _switch, "Off for PostgreSQL behind a transaction pooler")
+    lease_ms: int = _period("lease_ms", "How long a lease lasts unless a heartbeat renews it")
+    beat_ms: int = _period("beat_ms", "How often a node reports")
+    node_gone_ms: int = _period("node_gone_ms", "Queued device runs of a node silent for longer are skipped_offline")
+    sweep_ms: int = _period("sweep_ms", "How often what passed its deadline is closed")
+    sweep_gap_ms: int = _period("sweep_gap_ms", "A longer pause of all servers is forgiven: no deadline passes in it")
+    scan_deadline_ms: int = _period("scan_deadline_ms", "A scan job that takes longer is timed_out")
+    pull_wait_ms: int = _period("pull_wait_ms", "The longest that a node's pull waits for work")
+    upload_window_ms: int = _period("upload_window_ms", "How long after its lease an artifact may be uploaded")
+    activity_window_ms: int = _period("activity_window_ms", "How long a tile shows its last device run")
+    probe_write_ms: int = _period("probe_write_ms", "How often the last probe of an unchanged device is written")
+    server: str = _setting("http://127.0.0.1:8765", _text, "Client commands: the server's address")
+    token: str = _setting("", _text, "Client commands: the API token")
+
+    @property
+    def periods(self) -> Periods:
+        return Periods(**{item.name: getattr(self, item.name) for item in fields(Periods)})
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of the table."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+    read: Callable[[Any], Any]
+
+    @property
+    def variable(self) -> str:
+        return f"RACKHAND_{self.name.upper()}"
+
+
+SETTINGS = tuple(
+    Setting(
+        item.name,
+        getattr(item.type, "__name__", str(item.type)),
+        item.default,
+        item.metadata["help"],
+        item.metadata["read"],
+    )
+    for item in fields(Settings)
+)
+"""The table; docs/settings.md and `--help` are made from it."""
+
+
+def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None) -> Settings:
+    """Settings from flags (None = not given), RACKHAND_* variables and a TOML file; SettingError names the culprit."""
+    from_file = {} if file is None else _read_toml(file)
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        if flags.get(setting.name) is not None:
+            values[setting.name] = _checked(setting, flags[setting.name], f"--{setting.name.replace('_', '-')}")
+        elif setting.variable in environment:
+            values[setting.name] = _checked(setting, environment[setting.variable], setting.variable)
+        elif setting.name in from_file:
+            values[setting.name] = _checked(setting, from_file[setting.name], f"{setting.name} in {file}")
+    return Settings(**values)
+
+
+def _checked(setting: Setting, value: Any, source: str) -> Any:
+    try:
+        return setting.read(value)
+    except (TypeError, ValueError) as error:
+        raise SettingError(f"{source}: {error}") from error
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingError(f"the settings file {file} cannot be read: {error}") from error
+    unknown = sorted(set(content) - {setting.name for setting in SETTINGS})
+    if unknown:
+        raise SettingError(f"{unknown[0]} in {file}: is not a known setting")
+    return content

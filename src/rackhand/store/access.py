@@ -1,0 +1,74 @@
+"""Tokens, audit rows and idempotency keys in SQL. Secrets come in as hashes; no rule is decided here."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from rackhand.core.clock import Millis
+from rackhand.store.db import Tx
+from rackhand.store.tables import api_tokens, audit_log, nodes
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """One row of api_tokens, its hash left out."""
+
+    id: str
+    name: str
+    role: str
+    created_at: Millis
+    created_by: str | None
+    expires_at: Millis | None
+    last_used_at: Millis | None
+    revoked_at: Millis | None
+
+    def is_valid(self, now: Millis) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+_TOKEN = tuple(api_tokens.c[name] for name in TokenRow.__slots__)
+
+
+def find_token(tx: Tx, token_hash: str) -> TokenRow | None:
+    """The API token with this hash, valid or not."""
+    row = tx.conn.execute(select(*_TOKEN).where(api_tokens.c.token_hash == token_hash)).first()
+    return None if row is None else TokenRow(*row)
+
+
+def find_node_by_token(tx: Tx, token_hash: str) -> str | None:
+    """The id of the node with this token hash."""
+    statement = select(nodes.c.id).where(nodes.c.workspace_id == tx.workspace_id, nodes.c.token_hash == token_hash)
+    found: str | None = tx.conn.execute(statement).scalar_one_or_none()
+    return found
+
+
+def touch_token(tx: Tx, token_id: str) -> None:
+    """Note that a token was used now."""
+    where = (api_tokens.c.workspace_id == tx.workspace_id, api_tokens.c.id == token_id)
+    tx.conn.execute(update(api_tokens).where(*where).values(last_used_at=tx.now))
+
+
+def last_use(tx: Tx, token_id: str) -> Millis | None:
+    """When a token was last noted as used."""
+    where = (api_tokens.c.workspace_id == tx.workspace_id, api_tokens.c.id == token_id)
+    found: Millis | None = tx.conn.execute(select(api_tokens.c.last_used_at).where(*where)).scalar_one_or_none()
+    return found
+
+
+def add_audit(
+    tx: Tx, actor: str, action: str, subject: str | None, detail: dict[str, Any], remote_addr: str | None
+) -> None:
+    """Append one audit row of this moment."""
+    tx.conn.execute(
+        insert(audit_log).values(
+            workspace_id=tx.workspace_id,
+            id=tx.mint(),
+            at=tx.now,
+            actor=actor,
+            action=action,
+            subject=subject,
+            detail=detail,
+            remote_addr=remote_addr,
+        )
+    )
