@@ -1,4 +1,4 @@
-"""The ticker of this process: it runs the sweep every `sweep_ms`. One failing pass is logged, counted, and the next runs."""
+"""The ticker of this process, for the sweep: a failing pass is logged and counted, and the next one runs."""
 
 import asyncio
 import contextlib

@@ -1,6 +1,6 @@
-"""How an operation is declared, read and answered. A handler names its body, query, answers, errors and who may call it:
+"""How an operation is declared, read and answered: its body, query, answers, errors, and who may call it.
 
-    @post("/api/nodes", **operation("Enrol a node", body=NODE, answers={201: EnrolledNode}, errors=(409,), role=Role.ADMIN))
+    @post("/api/nodes", **operation("Enrol a node", role=Role.ADMIN, body=BODY, answers={201: Enrolled}, errors=(409,)))
     async def enrol(request: Request, room: Room) -> Response:
         body = await read_body(request)
         return answer(await room.db.write(nodes.enrol, actor_of(request), body), 201)

@@ -1,4 +1,4 @@
-"""The one handler that turns every error into problem+json (RFC 9457). Which class is which status stands here, once."""
+"""The one handler that turns every error into problem+json (RFC 9457). Each class has its status here."""
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus

@@ -31,7 +31,7 @@ class Gate:
         self._hosts = LOOPBACK_HOSTS | set(allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http",):
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
@@ -61,7 +61,8 @@ class Gate:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         handler = scope.get("route_handler")
         route = scope.get("path_template") or ("-" if handler is None else scope["path"])
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        given = str(scope.get("method", ""))
+        method = given if given in _METHODS else "other"
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.durations.labels(route).observe(seconds)
         _log.info("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))

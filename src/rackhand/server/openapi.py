@@ -89,7 +89,7 @@ def _draw(route: HTTPRoute, method: str, name: str, declared: Operation, schema_
     drawn: dict[str, Any] = {
         "operationId": f"{name}_{method.lower()}" if name in {"get", "post"} else name,
         "summary": declared.summary,
-        "tags": [(route.path_format.strip("/").split("/") + [""])[1 if route.path_format.startswith("/api/") else 0]],
+        "tags": [route.path_format.removeprefix("/api").strip("/").split("/")[0]],
         "parameters": [*_path_parameters(route, declared), *_query_parameters(declared), *_header_parameters(declared)],
         "responses": {str(status): _response(status, view, schema_of) for status, view in declared.answers.items()}
         | {str(status): _problem_response(status) for status in sorted(error_statuses(declared, route))},

@@ -1,4 +1,4 @@
-"""The one table of settings: name, type, default, help. Flags beat RACKHAND_* variables, these a TOML file, that the default."""
+"""The one table of settings. Flags beat RACKHAND_* variables, these beat a TOML file, and that beats the default."""
 
 import tomllib
 from collections.abc import Callable, Mapping
@@ -69,48 +69,94 @@ def _log_format(value: Any) -> str:
     return str(value)
 
 
-def _setting(default: Any, read: Callable[[Any], Any], text: str) -> Any:
-    return field(default=default, metadata={"read": read, "help": text})
+def _about(read: Callable[[Any], Any], text: str) -> dict[str, Any]:
+    return {"read": read, "help": text}
 
 
-def _period(name: str, text: str) -> Any:
-    return _setting(getattr(_PERIODS, name), _whole(1, 604_800_000), text)
+_MS = _whole(1, 604_800_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, one field each; RACKHAND_ and the name in capitals is its environment variable."""
 
-    data: Path = _setting(Path("rackhand-data"), _folder, "Folder of the database, uploaded files and artifacts")
-    database_url: str = _setting("", _text, "postgresql://... or sqlite:///PATH; empty: SQLite in the data folder")
-    host: str = _setting("127.0.0.1", _text, "Address to listen on; beyond loopback it needs TLS or behind_proxy")
-    port: int = _setting(8765, _whole(0, 65_535), "Port to listen on; 0 picks a free one")
-    allowed_hosts: tuple[str, ...] = _setting((), _names, "Host names, besides loopback ones, that requests may name")
-    behind_proxy: bool = _setting(False, _switch, "A proxy on this machine ends TLS and sets X-Forwarded-*")
-    tls_cert: str = _setting("", _text, "PEM file of the server's certificate chain")
-    tls_key: str = _setting("", _text, "PEM file of the certificate's private key")
-    bootstrap_token: str = _setting(
-        "", _bootstrap, "An admin API token that is valid while it is set, for automation; at least 32 characters"
+    data: Path = field(
+        default=Path("rackhand-data"), metadata=_about(_folder, "Folder of the database, uploaded files and artifacts")
     )
-    log_format: str = _setting("text", _log_format, "text or json")
-    max_body_bytes: int = _setting(16_777_216, _whole(1024, 1 << 30), "Largest request body, uploads left out")
-    max_file_bytes: int = _setting(2_147_483_648, _whole(1024, 1 << 40), "Largest uploaded script, APK or other file")
-    max_artifact_bytes: int = _setting(536_870_912, _whole(1024, 1 << 40), "Largest artifact that a node may upload")
-    callback_queue: int = _setting(10_000, _whole(1, 1_000_000), "Callbacks that may wait for their commit before 503")
-    database_pool: int = _setting(10, _whole(2, 200), "Connections to PostgreSQL")
-    statement_cache: bool = _setting(True, _switch, "Off for PostgreSQL behind a transaction pooler")
-    lease_ms: int = _period("lease_ms", "How long a lease lasts unless a heartbeat renews it")
-    beat_ms: int = _period("beat_ms", "How often a node reports")
-    node_gone_ms: int = _period("node_gone_ms", "Queued device runs of a node silent for longer are skipped_offline")
-    sweep_ms: int = _period("sweep_ms", "How often what passed its deadline is closed")
-    sweep_gap_ms: int = _period("sweep_gap_ms", "A longer pause of all servers is forgiven: no deadline passes in it")
-    scan_deadline_ms: int = _period("scan_deadline_ms", "A scan job that takes longer is timed_out")
-    pull_wait_ms: int = _period("pull_wait_ms", "The longest that a node's pull waits for work")
-    upload_window_ms: int = _period("upload_window_ms", "How long after its lease an artifact may be uploaded")
-    activity_window_ms: int = _period("activity_window_ms", "How long a tile shows its last device run")
-    probe_write_ms: int = _period("probe_write_ms", "How often the last probe of an unchanged device is written")
-    server: str = _setting("http://127.0.0.1:8765", _text, "Client commands: the server's address")
-    token: str = _setting("", _text, "Client commands: the API token")
+    database_url: str = field(
+        default="", metadata=_about(_text, "postgresql://... or sqlite:///PATH; empty: SQLite in the data folder")
+    )
+    host: str = field(
+        default="127.0.0.1",
+        metadata=_about(_text, "Address to listen on; beyond loopback it needs TLS or behind_proxy"),
+    )
+    port: int = field(default=8765, metadata=_about(_whole(0, 65_535), "Port to listen on; 0 picks a free one"))
+    allowed_hosts: tuple[str, ...] = field(
+        default=(), metadata=_about(_names, "Host names, besides loopback ones, that requests may name")
+    )
+    behind_proxy: bool = field(
+        default=False, metadata=_about(_switch, "A proxy on this machine ends TLS and sets X-Forwarded-*")
+    )
+    tls_cert: str = field(default="", metadata=_about(_text, "PEM file of the server's certificate chain"))
+    tls_key: str = field(default="", metadata=_about(_text, "PEM file of the certificate's private key"))
+    bootstrap_token: str = field(
+        default="",
+        metadata=_about(
+            _bootstrap, "An admin API token that is valid while it is set, for automation; at least 32 characters"
+        ),
+    )
+    log_format: str = field(default="text", metadata=_about(_log_format, "text or json"))
+    max_body_bytes: int = field(
+        default=16_777_216, metadata=_about(_whole(1024, 1 << 30), "Largest request body, uploads left out")
+    )
+    max_file_bytes: int = field(
+        default=2_147_483_648, metadata=_about(_whole(1024, 1 << 40), "Largest uploaded script, APK or other file")
+    )
+    max_artifact_bytes: int = field(
+        default=536_870_912, metadata=_about(_whole(1024, 1 << 40), "Largest artifact that a node may upload")
+    )
+    callback_queue: int = field(
+        default=10_000, metadata=_about(_whole(1, 1_000_000), "Callbacks that may wait for their commit before 503")
+    )
+    database_pool: int = field(default=10, metadata=_about(_whole(2, 200), "Connections to PostgreSQL"))
+    statement_cache: bool = field(
+        default=True, metadata=_about(_switch, "Off for PostgreSQL behind a transaction pooler")
+    )
+    lease_ms: int = field(
+        default=_PERIODS.lease_ms, metadata=_about(_MS, "How long a lease lasts unless a heartbeat renews it")
+    )
+    beat_ms: int = field(default=_PERIODS.beat_ms, metadata=_about(_MS, "How often a node reports"))
+    node_gone_ms: int = field(
+        default=_PERIODS.node_gone_ms,
+        metadata=_about(_MS, "Queued device runs of a node silent for longer are skipped_offline"),
+    )
+    sweep_ms: int = field(
+        default=_PERIODS.sweep_ms, metadata=_about(_MS, "How often what passed its deadline is closed")
+    )
+    sweep_gap_ms: int = field(
+        default=_PERIODS.sweep_gap_ms,
+        metadata=_about(_MS, "A longer pause of all servers is forgiven: no deadline passes in it"),
+    )
+    scan_deadline_ms: int = field(
+        default=_PERIODS.scan_deadline_ms, metadata=_about(_MS, "A scan job that takes longer is timed_out")
+    )
+    pull_wait_ms: int = field(
+        default=_PERIODS.pull_wait_ms, metadata=_about(_MS, "The longest that a node's pull waits for work")
+    )
+    upload_window_ms: int = field(
+        default=_PERIODS.upload_window_ms, metadata=_about(_MS, "How long after its lease an artifact may be uploaded")
+    )
+    activity_window_ms: int = field(
+        default=_PERIODS.activity_window_ms, metadata=_about(_MS, "How long a tile shows its last device run")
+    )
+    probe_write_ms: int = field(
+        default=_PERIODS.probe_write_ms,
+        metadata=_about(_MS, "How often the last probe of an unchanged device is written"),
+    )
+    server: str = field(
+        default="http://127.0.0.1:8765", metadata=_about(_text, "Client commands: the server's address")
+    )
+    token: str = field(default="", metadata=_about(_text, "Client commands: the API token"))
 
     @property
     def periods(self) -> Periods:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from rackhand.core.errors import FieldError, Invalid, NotFound, TooLarge
 
@@ -105,7 +105,7 @@ class DirectoryBlobs:
                     raise TooLarge(f"the content is larger than {max_size} bytes; nothing was stored")
                 digest.update(chunk)
                 await asyncio.to_thread(file.write, chunk)
-            await asyncio.to_thread(lambda: (file.flush(), os.fsync(file.fileno())))
+            await asyncio.to_thread(_sync, file)
         finally:
             await asyncio.to_thread(file.close)
         return size, digest.hexdigest()
@@ -144,3 +144,8 @@ class DirectoryBlobs:
 def _move(part: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     part.replace(target)
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
