@@ -219,17 +219,28 @@ def fold_step(
     if old is None:
         return _step_of(fact, row, is_late=is_late), verdict
     if STEP.is_final(old.status):
+        if not STEP.is_final(fact.status):
+            return _fill_in(old, fact), verdict
         if is_late:
             return _fold_late_step(old, fact), verdict
-        is_other_end = STEP.is_final(fact.status) and fact.status is not old.status
-        return old, Verdict.STALE if is_other_end else verdict
-    if STEP.is_final(fact.status) or fact.seq >= old.last_seq:
+        return old, verdict if fact.status is old.status else Verdict.STALE
+    if STEP.is_final(fact.status) or fact.seq > old.last_seq:
         return _merge_step(old, _step_of(fact, row, is_late=is_late or old.late)), verdict
-    return replace(old, started_at=_first(old.started_at, fact.started_at)), verdict
+    return _fill_in(old, fact), verdict
+
+
+def _fill_in(old: StepFacts, fact: StepUpdate) -> StepFacts:
+    """What an overtaken fact still adds: the same as if it had come in time."""
+    return replace(
+        old,
+        started_at=_first(old.started_at, fact.started_at),
+        output_lines=max(old.output_lines, fact.output_lines or 0),
+        last_seq=max(old.last_seq, fact.seq),
+    )
 
 
 def _fold_late_step(old: StepFacts, fact: StepUpdate) -> StepFacts:
-    if not STEP.is_final(fact.status) or fact.seq < old.last_seq or (old.late and old.late_status is None):
+    if fact.seq <= old.last_seq or (old.late and old.late_status is None):
         return old
     return replace(
         old,
