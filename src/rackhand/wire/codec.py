@@ -20,6 +20,7 @@ from rackhand.wire.messages import MAX_BATCH, Event, EventType
 
 _ESCAPE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u([0-9a-fA-F]{4})|\\.", re.DOTALL)
 _MAX_INT = 2**31 - 1
+_UNREADABLE = (DecodeError, UnicodeDecodeError, RecursionError)  # all that the decoder raises on foreign bytes
 MAX_TEXT = 64 * 1024
 
 S = TypeVar("S", bound=Struct)
@@ -91,7 +92,7 @@ def split(body: bytes) -> tuple[list[bytes], bool]:
             if "`events`" in str(error) and "missing" in str(error):
                 return [raw], False
             raise Malformed(f"a batch is {{events: [...]}}: {error}") from error
-    except DecodeError as error:
+    except _UNREADABLE as error:
         raise Malformed(f"the body is not JSON: {error}") from error
     if len(events) > MAX_BATCH:
         raise Malformed(f"a batch holds at most {MAX_BATCH} events, this one {len(events)}")
@@ -102,7 +103,7 @@ def decode_event(raw: bytes) -> tuple[Event, Any]:
     """The envelope and its payload; InvalidEvent says what breaks the contract."""
     try:
         event = _decode_event(raw)
-    except DecodeError as error:
+    except _UNREADABLE as error:
         raise InvalidEvent(str(error), _id_of(raw)) from error
     if not is_id(event.event_id):
         raise InvalidEvent("event_id must be 1-64 of A-Z a-z 0-9 _ -", event.event_id[:64])
@@ -112,14 +113,14 @@ def decode_event(raw: bytes) -> tuple[Event, Any]:
         raise InvalidEvent(f"{event.type} needs a lease_token and a seq from 1", event.event_id)
     try:
         return event, _PAYLOADS[event.type](event.payload)
-    except DecodeError as error:
+    except _UNREADABLE as error:
         raise InvalidEvent(f"payload of {event.type}: {error}", event.event_id) from error
 
 
 def _id_of(raw: bytes) -> str:
     try:
         return _decode_id(raw).event_id[:64]
-    except DecodeError:
+    except _UNREADABLE:
         return ""
 
 
