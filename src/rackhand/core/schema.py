@@ -7,6 +7,7 @@ JSON pointer. Only plain JSON values go in and come out. No business rule belong
 import math
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -100,7 +101,7 @@ class Number:
     max: float
 
     def check(self, value: Any, path: str, errors: list[FieldError]) -> Any:
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, int | float) or isinstance(value, bool) or not -math.inf < value < math.inf:
             _fail(errors, path, "must be a number")
         elif not self.min <= value <= self.max:
             _fail(errors, path, "must be from {low:g} to {high:g}", low=self.min, high=self.max)
@@ -217,7 +218,7 @@ class Record:
         if name not in value:
             if entry.default is REQUIRED:
                 _fail(errors, pointer(path, name), "is required")
-            return None if entry.default is REQUIRED else entry.default
+            return None if entry.default is REQUIRED else deepcopy(entry.default)
         if value[name] is None and entry.default is None:
             return None
         return entry.spec.check(value[name], pointer(path, name), errors)
