@@ -1,5 +1,6 @@
 """Command kinds: their parameters, default time limits and effect classes (DESIGN sections 4 and 8)."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -151,9 +152,18 @@ def _check_relations(kind: Kind, given: dict[str, Any], path: str, errors: list[
     if kind.needs_one_of:
         pairs = [(name, needed) for name, needed in (_COMPANIONS | _NEEDS).items() if name in given]
         errors.extend(_missing(path, needed, name) for name, needed in pairs if needed not in given)
+    if "matches" in given:
+        _check_pattern(given["matches"], pointer(path, "matches"), errors)
     if kind.name == "input":
         needs = _INPUT_NEEDS[given["action"]]
         errors.extend(_missing(path, name, given["action"]) for name in needs if name not in given)
+
+
+def _check_pattern(pattern: str, path: str, errors: list[FieldError]) -> None:
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        errors.append(FieldError(path, "is not a regular expression: {reason}", {"reason": str(error)}))
 
 
 def _missing(path: str, name: str, because: str) -> FieldError:
@@ -165,9 +175,11 @@ def check_asset(value: Any, errors: list[FieldError]) -> dict[str, Any]:
     params = value.get("params", {}) if isinstance(value, dict) else {}
     shape = {**value, "params": {}} if isinstance(value, dict) else value
     asset = ASSET.check(shape, "", errors)
-    if not isinstance(asset, dict) or asset.get("kind") not in KINDS:
-        return asset if isinstance(asset, dict) else {}
-    kind = KINDS[asset["kind"]]
+    if not isinstance(asset, dict):
+        return {}
+    kind = KINDS.get(asset["kind"]) if isinstance(asset["kind"], str) else None
+    if kind is None:
+        return asset
     asset["params"] = check_params(kind.name, params, "/params", errors)
     asset["effect"] = asset["effect"] or kind.effect.value
     asset["default_timeout_ms"] = asset["default_timeout_ms"] or kind.default_timeout_ms
