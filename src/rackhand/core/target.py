@@ -42,7 +42,9 @@ class IndexExpression:
         return value
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "minLength": 1, "maxLength": 10_000, "examples": ["1-20,25"]}
+        part = r"\s*[0-9]{1,7}\s*(-\s*[0-9]{1,7}\s*)?"
+        pattern = f"^{part}(,{part})*$"
+        return {"type": "string", "minLength": 1, "maxLength": 10_000, "pattern": pattern, "examples": ["1-20,25"]}
 
 
 _EXCLUDE: dict[str, Any] = {"exclude": Field(IndexExpression(), None)}
@@ -63,7 +65,9 @@ def parse_indexes(text: str) -> list[tuple[int, int]]:
     for part in text.split(","):
         matched = _PART.fullmatch(part)
         if not matched:
-            raise _invalid("has {part} where a number or a range like 1-20 belongs", part=part.strip()[:40])
+            raise _invalid(
+                "has {part} where a number or a range like 1-20 belongs", part=part.strip()[:40] or "nothing"
+            )
         low = int(matched[1])
         high = int(matched[2] or low)
         if not 1 <= low <= high <= MAX_INDEX:
