@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_NUMBER = re.compile(r"(\d+)")
+_NUMBER = re.compile(r"(\d{1,18})")  # bounded: int() refuses numbers of thousands of digits
 
 
 @dataclass(frozen=True, slots=True)
