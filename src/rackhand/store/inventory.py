@@ -1,0 +1,160 @@
+"""The fleet in SQL: its rev and layout, what tiles show, and whom a run may plan with."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func, select, update
+
+from rackhand.core.clock import Millis
+from rackhand.core.plan import Candidate
+from rackhand.store.db import Tx
+from rackhand.store.tables import device_conflicts, devices, nodes, sweeps, workspaces
+
+_D = devices.c
+CONFLICT = "conflict"
+CHUNK = 5_000
+"""Values in one IN: SQLite takes 32,766 and PostgreSQL 32,767."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What a poll compares: `rev` moves with every visible change, `layout` when a tile comes, goes or moves."""
+
+    rev: int
+    layout: int
+
+
+def load_fleet(tx: Tx) -> Fleet:
+    """One tiny read: the row of the workspace."""
+    statement = select(workspaces.c.fleet_rev, workspaces.c.layout).where(workspaces.c.id == tx.workspace_id)
+    row = tx.conn.execute(statement).one()
+    return Fleet(row.fleet_rev, row.layout)
+
+
+def touch_fleet(tx: Tx, *, layout: bool = False) -> int:
+    """Take the next rev of the fleet, after all other row locks; `layout` if tiles come, go or move."""
+    values: dict[str, Any] = {"fleet_rev": workspaces.c.fleet_rev + 1}
+    if layout:
+        values["layout"] = workspaces.c.layout + 1
+    change = update(workspaces).where(workspaces.c.id == tx.workspace_id).values(values)
+    return int(tx.conn.execute(change.returning(workspaces.c.fleet_rev)).scalar_one())
+
+
+def open_conflict() -> ColumnElement[bool]:
+    """Whether an unresolved conflict is about the device of the row."""
+    return exists().where(
+        device_conflicts.c.workspace_id == devices.c.workspace_id,
+        device_conflicts.c.serial == devices.c.serial,
+        device_conflicts.c.resolved_at.is_(None),
+    )
+
+
+def is_fresh(now: Millis, window_ms: int) -> ColumnElement[bool]:
+    """Whether the node of the row reported within the window, pauses of all servers left out (core.lease.is_silent)."""
+    resumed = (
+        select(sweeps.c.resumed_at)
+        .where(sweeps.c.workspace_id == nodes.c.workspace_id)
+        .correlate(nodes)
+        .scalar_subquery()
+    )
+    proof = func.coalesce(nodes.c.last_seen_at, 0)
+    return (proof >= now - window_ms) | (nodes.c.is_online & (func.coalesce(resumed, 0) >= now - window_ms))
+
+
+def candidates(tx: Tx, now: Millis, online_window_s: int) -> list[Candidate]:
+    """Every device as the planner sees it, in the order of the indexes; those without one last."""
+    fresh = func.coalesce(is_fresh(now, online_window_s * 1000), False)
+    statement = (
+        select(
+            _D.id,
+            _D.index_no,
+            _D.serial,
+            _D.node_id,
+            _D.label,
+            _D.labels,
+            _D.quarantined_at,
+            _D.quarantine_reason,
+            open_conflict().label("has_conflict"),
+            (_D.is_online & fresh).label("is_reachable"),
+        )
+        .outerjoin(nodes, and_(nodes.c.workspace_id == _D.workspace_id, nodes.c.id == _D.node_id))
+        .where(_D.workspace_id == tx.workspace_id)
+        .order_by(_D.index_no.is_(None), _D.index_no, _D.id)
+    )
+    return [
+        Candidate(
+            id=row.id,
+            index_no=row.index_no,
+            serial=row.serial,
+            node_id=row.node_id,
+            label=row.label,
+            labels=row.labels,
+            is_online=bool(row.is_reachable),
+            blocked_by=_block(row),
+        )
+        for row in tx.conn.execute(statement)
+    ]
+
+
+def _block(row: Any) -> str | None:
+    if row.has_conflict:
+        return CONFLICT
+    return None if row.quarantined_at is None else f"quarantined: {row.quarantine_reason}"
+
+
+Shown = tuple[str, int, str | None, Millis]
+"""(device_id, activity, run_id, at)"""
+
+
+def set_activity(tx: Tx, shown: Sequence[Shown]) -> int | None:
+    """What tiles show from now on; the last word on a device counts. Takes a rev if a tile changes, and returns it."""
+    wanted = {entry[0]: entry for entry in shown}
+    if not wanted:
+        return None
+    before = _activities(tx, sorted(wanted))
+    known = [entry for device_id, entry in wanted.items() if device_id in before]
+    changed = [entry for entry in known if before[entry[0]][0] != entry[1]]
+    same = [entry for entry in known if before[entry[0]][0] == entry[1] and before[entry[0]][1:] != entry[2:]]
+    rev = touch_fleet(tx) if changed else None
+    _write_activity(tx, same, None)
+    _write_activity(tx, changed, rev)
+    return rev
+
+
+def _activities(tx: Tx, device_ids: Sequence[str]) -> dict[str, tuple[int, str | None, Millis | None]]:
+    found = {}
+    for part in chunks(device_ids):
+        statement = select(_D.id, _D.activity, _D.activity_run_id, _D.activity_at).where(
+            _D.workspace_id == tx.workspace_id, _D.id.in_(part)
+        )
+        for row in tx.conn.execute(statement.order_by(_D.id).with_for_update()):
+            found[row.id] = (row.activity, row.activity_run_id, row.activity_at)
+    return found
+
+
+def _write_activity(tx: Tx, shown: Iterable[Shown], rev: int | None) -> None:
+    alike: dict[tuple[int, str | None, Millis], list[str]] = defaultdict(list)
+    for device_id, activity, run_id, at in shown:
+        alike[activity, run_id, at].append(device_id)
+    for (activity, run_id, at), ids in alike.items():
+        values: dict[str, Any] = {"activity": int(activity), "activity_run_id": run_id, "activity_at": at}
+        if rev is not None:
+            values["rev"] = rev
+        for part in chunks(ids):
+            where = (_D.workspace_id == tx.workspace_id, _D.id.in_(part))
+            tx.conn.execute(update(devices).where(*where).values(values))
+
+
+def expired_activity(tx: Tx, before: Millis) -> list[str]:
+    """Devices that have shown an end of a run since before then."""
+    statement = select(_D.id).where(
+        _D.workspace_id == tx.workspace_id, _D.activity.in_((3, 4)), _D.activity_at < before
+    )
+    return list(tx.conn.execute(statement.order_by(_D.id).limit(CHUNK).with_for_update()).scalars())
+
+
+def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
+    """Parts that fit into one IN."""
+    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
