@@ -3,6 +3,7 @@
 import asyncio
 import binascii
 import re
+import time
 from base64 import b64decode
 from typing import Any
 
@@ -103,7 +104,7 @@ def _item(raw: bytes, node_id: str, *, is_batch: bool) -> Item:
     if event.type in _NOT_LEASED:
         return Item(event.event_id, event, payload)
     try:
-        return Item(event.event_id, event, payload, codec.to_fact(event, payload, 0))
+        return Item(event.event_id, event, payload, codec.to_fact(event, payload, time.time_ns() // 1_000_000))
     except codec.InvalidEvent as error:
         return Item(event.event_id, event, payload, error=str(error))
 

@@ -1,0 +1,42 @@
+"""Artifacts: a node declares them with its lease, uploads their content later; a missing upload changes no outcome."""
+
+from dataclasses import dataclass
+
+from rackhand.core.errors import Conflict, NotFound
+from rackhand.store import artifacts
+from rackhand.store.artifacts import ArtifactRow
+from rackhand.store.db import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class StoredArtifact:
+    """The answer to an upload."""
+
+    id: str
+    status: str
+    size: int
+
+
+def declared(tx: Tx, node_id: str, artifact_id: str) -> ArtifactRow:
+    """What a node may upload now; NotFound if it never declared it, Conflict once the upload window is over."""
+    row = artifacts.get(tx, artifact_id)
+    if row is None or row.node_id != node_id:
+        raise NotFound(f"artifact {artifact_id} was not declared by this node; nothing was stored")
+    if row.status == "missing":
+        raise Conflict("the time for this upload is over; nothing was stored", code="upload_closed")
+    return row
+
+
+def finish_upload(tx: Tx, artifact_id: str, storage_key: str) -> bool:
+    """Note that the content is there; False if it already was."""
+    return artifacts.mark_stored(tx, artifact_id, storage_key)
+
+
+def stored(tx: Tx, artifact_id: str) -> tuple[ArtifactRow, str]:
+    """An artifact whose content can be served, and its storage key."""
+    row = artifacts.get(tx, artifact_id)
+    if row is None:
+        raise NotFound(f"there is no artifact {artifact_id[:64]}")
+    if row.storage_key is None:
+        raise NotFound(f"the content of this artifact is {row.status}: its node has not uploaded it", code=row.status)
+    return row, row.storage_key
