@@ -5,6 +5,7 @@ the other pages.
 """
 
 import importlib
+import itertools
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -17,6 +18,7 @@ from rackhand.core.heatmap import Activity
 from rackhand.core.policy import Policy
 from rackhand.core.schema import REQUIRED, Field
 from rackhand.wire.messages import EventType
+from tools.routes import routes
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MARK = "<!-- Written by `make docs` from {source}; edit that, not this. -->"
@@ -199,10 +201,31 @@ def settings_page() -> list[str]:
     ]
 
 
+def routes_page() -> list[str]:
+    """Every route, from the declarations of the handlers."""
+    lines = [
+        "# Routes",
+        "",
+        MARK.format(source="the handlers in src/rackhand/server"),
+        "",
+        "Bodies, answers and errors in full: `GET /api/openapi.json`. Rules that hold for all of them: [API](api.md).",
+        "*Who* is the least role, `node` for a node's token, or anyone.",
+        "",
+    ]
+    for group, members in itertools.groupby(routes(), key=lambda route: route.group):
+        rows = [
+            (route.method.upper(), f"`{route.path}`", route.summary, route.caller, ", ".join(map(str, route.answers)))
+            for route in members
+        ]
+        lines += [f"## {group}", "", *table(("method", "path", "what", "who", "answers"), *rows)]
+    return lines
+
+
 PAGES: dict[str, Callable[[], list[str]]] = {
     "states.md": states_page,
     "commands.md": commands_page,
     "events.md": events_page,
+    "routes.md": routes_page,
 }
 
 

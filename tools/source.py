@@ -47,7 +47,7 @@ class Source:
 
     @functools.cached_property
     def tree(self) -> ast.Module:
-        return ast.parse(self.text, filename=self.name)
+        return ast.parse(self.text)
 
     @property
     def line_count(self) -> int:

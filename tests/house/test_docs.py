@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tools import generate_docs
+from tools.routes import routes
 from tools.source import ROOT, sources, tracked_files
 
 from rackhand.core.assets import KINDS
@@ -13,7 +14,6 @@ from rackhand.wire.messages import EventType
 
 PAGES = [path for path in tracked_files() if path.suffix == ".md"]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-ROUTE = re.compile(r"/(?:api/[^\s\"'?]+|healthz|readyz|metrics)$")
 
 
 def text_of(name: str) -> str:
@@ -45,31 +45,28 @@ def test_every_command_kind_and_event_type_is_explained() -> None:
     assert [str(name) for name in EventType if f"`{name}`" not in text_of("events.md")] == []
 
 
-def shape(route: str) -> str:
-    """A route without the names and types of its parameters."""
-    return re.sub(r"\{[^}]*\}", "{}", route).rstrip("/")
-
-
-def routes() -> set[str]:
-    """Every route that the server's handlers declare."""
-    found = set()
-    for source in sources("src/rackhand/server"):
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                found |= {text for call in node.decorator_list for text in texts_in(call) if ROUTE.match(text)}
-    return found
-
-
 def texts_in(node: ast.AST) -> list[str]:
     """The string constants in a piece of code."""
     parts = [item.value for item in ast.walk(node) if isinstance(item, ast.Constant)]
     return [part for part in parts if isinstance(part, str)]
 
 
-def test_every_route_is_in_the_api_page() -> None:
-    documented = {shape(route) for route in re.findall(r"`(/[^`?]*)`", text_of("api.md"))}
+def shape(route: str) -> str:
+    """A route without the names of its parameters."""
+    return re.sub(r"\{[^}]*\}", "{}", route)
 
-    assert {route for route in routes() if shape(route) not in documented} == set()
+
+def test_every_route_says_what_it_does_and_who_may_call_it() -> None:
+    found = routes()
+
+    assert {route.path for route in found} >= {"/healthz", "/readyz", "/metrics"}
+    assert [route for route in found if not (route.path and route.summary and route.caller and route.answers)] == []
+
+
+def test_the_api_page_names_only_routes_that_exist() -> None:
+    named = {shape(route) for route in re.findall(r"^\| [A-Z, ]+ \| `(/[^`?]*)`", text_of("api.md"), re.MULTILINE)}
+
+    assert named - {shape(route.path) for route in routes()} == set()
 
 
 def commands() -> set[str]:
