@@ -14,36 +14,42 @@ from rackhand.store import ingest_rows as rows
 from rackhand.store.changes import Changes, EventKey, Loaded, StepKey, StepRow
 from rackhand.store.db import Tx
 
+_WORKSPACE: rows.Columns = (("workspace_id", "text"),)
+_EVENT_KEY: rows.Columns = (("node_id", "text"), ("event_id", "text"))
 _STEP = rows.STEP_KEY + rows.STEP_VALUES
-_DEVICE_RUN = (*rows.DEVICE_RUN_SAVED, ("id", "text"))
 
 
 def _unnest(columns: rows.Columns) -> str:
-    """`unnest($2::text[], $3::bigint[]) AS k(a, b)`; $1 is the workspace."""
-    arrays = ", ".join(f"${number}::{kind}[]" for number, (_, kind) in enumerate(columns, 2))
+    """`unnest($1::text[], $2::text[]) AS k(workspace_id, a)`.
+
+    The workspace is an array too: as a constant it makes the planner, while it has no statistics, read the whole
+    workspace for a hash join instead of one index entry per key.
+    """
+    columns = _WORKSPACE + columns
+    arrays = ", ".join(f"${number}::{kind}[]" for number, (_, kind) in enumerate(columns, 1))
     return f"unnest({arrays}) AS k({', '.join(rows.names(columns))})"
 
 
+def _match(table: str, columns: rows.Columns) -> str:
+    return " AND ".join(f"{table}.{name} = k.{name}" for name in rows.names(_WORKSPACE + columns))
+
+
 def _insert(table: str, columns: rows.Columns, on_conflict: str) -> str:
-    names = ", ".join(rows.names(columns))
-    return (
-        f"INSERT INTO {table} (workspace_id, {names}) SELECT $1::text, {names} FROM {_unnest(columns)} "
-        f"ON CONFLICT {on_conflict}"
-    )
+    names = ", ".join(rows.names(_WORKSPACE + columns))
+    return f"INSERT INTO {table} ({names}) SELECT {names} FROM {_unnest(columns)} ON CONFLICT {on_conflict}"
 
 
 _FIND_EVENTS = f"""
-SELECT e.node_id, e.event_id, e.verdict FROM {_unnest((("node_id", "text"), ("event_id", "text")))}
-  JOIN events AS e ON e.workspace_id = $1 AND e.node_id = k.node_id AND e.event_id = k.event_id
+SELECT e.node_id, e.event_id, e.verdict FROM {_unnest(_EVENT_KEY)} JOIN events AS e ON {_match("e", _EVENT_KEY)}
 """
 _FIND_DEVICE_RUNS = f"""
-SELECT {", ".join(rows.DEVICE_RUN_LOADED)} FROM run_device_states
- WHERE workspace_id = $1 AND lease_token = ANY($2::text[]) ORDER BY id FOR NO KEY UPDATE
+SELECT {", ".join("d." + name for name in rows.DEVICE_RUN_LOADED)} FROM {_unnest((("lease_token", "text"),))}
+  JOIN run_device_states AS d ON {_match("d", (("lease_token", "text"),))}
+ WHERE d.lease_token IS NOT NULL ORDER BY d.id FOR NO KEY UPDATE OF d
 """
 _FIND_STEPS = f"""
 SELECT {", ".join("s." + name for name in rows.names(_STEP))} FROM {_unnest(rows.STEP_KEY)}
-  JOIN run_steps AS s ON s.workspace_id = $1 AND s.run_id = k.run_id AND s.device_index = k.device_index
-   AND s.step_index = k.step_index AND s.attempt = k.attempt
+  JOIN run_steps AS s ON {_match("s", rows.STEP_KEY)}
 """
 _ADD_EVENTS = _insert("events", rows.EVENT, "DO NOTHING")
 _ADD_ARTIFACTS = _insert("artifacts", rows.ARTIFACT, "DO NOTHING")
@@ -59,7 +65,7 @@ _PUT_DEVICE_RUNS = (
         f"{name} = {'coalesce(k.rev, d.rev)' if name == 'rev' else 'k.' + name}"
         for name in rows.names(rows.DEVICE_RUN_SAVED)
     )
-    + f" FROM {_unnest(_DEVICE_RUN)} WHERE d.workspace_id = $1 AND d.id = k.id"
+    + f" FROM {_unnest((*rows.DEVICE_RUN_SAVED, ('id', 'text')))} WHERE {_match('d', (('id', 'text'),))}"
 )
 
 
@@ -86,13 +92,13 @@ def save(tx: Tx, changes: Changes) -> None:
 
 def _run(tx: Tx, statement: str, keys: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
     """Rows of a statement over one array per part of the keys."""
-    if not keys:
-        return ()
-    arrays = (list(part) for part in zip(*keys, strict=True))
-    return tx.conn.exec_driver_sql(statement, (tx.workspace_id, *arrays)).all()
+    return tx.conn.exec_driver_sql(statement, _arrays(tx, keys)).all() if keys else ()
 
 
 def _put(tx: Tx, statement: str, values: Sequence[tuple[Any, ...]]) -> None:
     if values:
-        arrays = (list(part) for part in zip(*values, strict=True))
-        tx.conn.exec_driver_sql(statement, (tx.workspace_id, *arrays))
+        tx.conn.exec_driver_sql(statement, _arrays(tx, values))
+
+
+def _arrays(tx: Tx, values: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    return ([tx.workspace_id] * len(values), *(list(part) for part in zip(*values, strict=True)))
