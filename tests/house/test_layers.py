@@ -120,14 +120,9 @@ def test_no_import_goes_in_a_circle() -> None:
 def loaded_by(code: str) -> set[str]:
     """The top-level modules that a fresh interpreter has loaded after running `code`."""
     show = "import sys; print('\\n'.join(sorted({name.split('.')[0] for name in sys.modules})))"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{show}"],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=True,
-        timeout=60,
-    )
+    command = [sys.executable, "-c", f"{code}\n{show}"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
 
 
