@@ -20,7 +20,7 @@ from rackhand.engine import playbooks
 from rackhand.engine.closing import close
 from rackhand.engine.rollup import RunChange, settle
 from rackhand.engine.run_requests import Resolved, resolve
-from rackhand.store import inventory, leases, runs, stats
+from rackhand.store import inventory, leases, runs, steps
 from rackhand.store.db import Tx
 from rackhand.store.runs import RunRow
 
@@ -101,7 +101,7 @@ def plan_run(tx: Tx, request: dict[str, Any]) -> PlanView:
     chosen = _choose(tx, resolved)
     planned = arrange(chosen, resolved.policy)
     queued = [p for p in planned if p.status is DeviceRunStatus.QUEUED]
-    typical = stats.typical_step_ms(tx, {step.kind for step in resolved.steps})
+    typical = steps.typical_ms(tx, {step.kind for step in resolved.steps})
     return PlanView(
         devices=[PlannedView(p.device_index, p.device.node_id, p.device.serial, p.device.label) for p in queued],
         exclusions=_exclusions(planned, chosen),

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 
 from rackhand.core.clock import to_rfc3339
+from rackhand.core.errors import NotFound
 from rackhand.core.lease import Periods
 from rackhand.core.policy import Policy, is_online
 from rackhand.core.states import DeviceRunStatus
 from rackhand.engine import playbooks, renewal, scans
 from rackhand.engine.closing import close
-from rackhand.store import inventory, leases, runs
+from rackhand.store import leases, nodes, runs
 from rackhand.store.db import Tx
-from rackhand.store.inventory import NodeRow
 from rackhand.store.leases import Granted, OpenDeviceRun, Queued
+from rackhand.store.nodes import NodeRow
 from rackhand.store.runs import RunRow
 from rackhand.wire.messages import Job, JobDevice, LeaseGrant, PullAnswer, ScanRequest
 
@@ -20,7 +21,9 @@ _PAGE = 100
 
 def pull(tx: Tx, node_id: str, max_jobs: int, held: Sequence[str], periods: Periods) -> PullAnswer:
     """Jobs, scans and cancellations for a node. Live unstarted leases that it does not hold are delivered again."""
-    node = inventory.lock_node(tx, node_id)
+    node = nodes.get(tx, node_id, for_update=True)
+    if node is None:
+        raise NotFound(f"there is no node {node_id}; enrol it again")
     granted: list[Granted] = []
     if max_jobs > 0:
         if node.state == "active":

@@ -9,7 +9,7 @@ from sqlalchemy import Row, and_, func, select, update
 from rackhand.core.clock import Millis
 from rackhand.core.states import FAILED_STEPS
 from rackhand.store.db import Tx
-from rackhand.store.tables import run_device_states, run_steps
+from rackhand.store.tables import run_device_states, run_steps, runs
 
 _S = run_steps.c
 _FAILED = tuple(sorted(FAILED_STEPS))
@@ -88,6 +88,30 @@ def failed_last(
         .order_by(_S.device_index, _S.step_index)
     )
     return [(row.device_index, row.step_index) for row in found]
+
+
+_RECENT_RUNS = 20
+
+
+def typical_ms(tx: Tx, kinds: Collection[str]) -> dict[str, int]:
+    """How long steps of these kinds took on average in the last runs; kinds without history are left out."""
+    recent = (
+        select(runs.c.id)
+        .where(runs.c.workspace_id == tx.workspace_id)
+        .order_by(runs.c.created_at.desc(), runs.c.id.desc())
+        .limit(_RECENT_RUNS)
+    )
+    where = (
+        _S.workspace_id == tx.workspace_id,
+        _S.run_id.in_(recent.scalar_subquery()),
+        _S.step_type.in_(sorted(kinds)),
+        _S.status == "succeeded",
+        _S.finished_at.is_not(None),
+        _S.started_at.is_not(None),
+    )
+    mean = func.avg(_S.finished_at - _S.started_at)
+    found = tx.conn.execute(select(_S.step_type, mean).where(*where).group_by(_S.step_type))
+    return {kind: max(round(float(taken)), 0) for kind, taken in found if kind is not None}
 
 
 def set_warnings(tx: Tx, run_id: str, counts: dict[int, int]) -> None:
