@@ -36,7 +36,12 @@ def tell(database: DatabasePlace, story: Story, *node_ids: str) -> None:
 
 
 def phone(serial: str | None, **facts: Any) -> ReportedDevice:
-    shape = {"runtime_handle": serial or "?", "adb_state": "device", "online": True, "serial": serial} | facts
+    shape: dict[str, Any] = {
+        "runtime_handle": serial or "?",
+        "adb_state": "device",
+        "online": True,
+        "serial": serial,
+    } | facts
     return ReportedDevice(**shape)
 
 

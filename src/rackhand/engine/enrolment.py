@@ -166,5 +166,5 @@ def remove(tx: Tx, actor: Actor, node_id: str) -> None:
     """Forget a node: its token dies, its work is closed, its devices stay in the inventory without a node."""
     _load(tx, node_id)
     close_node_runs(tx, node_id, f"node {node_id} was deleted")
-    nodes.remove(tx, node_id, inventory.touch_fleet(tx))
+    nodes.remove(tx, node_id, inventory.touch_fleet(tx, layout=True))
     audit(tx, actor, "node.delete", f"node:{node_id}")

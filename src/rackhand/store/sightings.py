@@ -87,7 +87,9 @@ def _load(tx: Tx, *where: ColumnElement[bool]) -> list[Known]:
     rows = tx.conn.execute(
         statement.where(_D.workspace_id == tx.workspace_id, *where).order_by(_D.id).with_for_update()
     )
-    return [Known(*row[:6], Facts(*row[6:])) for row in rows]
+    return [
+        Known(row.id, row.node_id, row.index_no, row.serial, row.last_seen_at, row.rev, Facts(*row[6:])) for row in rows
+    ]
 
 
 def of_node(tx: Tx, node_id: str) -> list[Known]:
