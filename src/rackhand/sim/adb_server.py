@@ -163,11 +163,15 @@ class AdbServer:
                     return self.usable(serial)
             raise Refusal(f"no device with transport id '{wanted}'")
         if request in ("host:transport-any", "host:tport:any", "host:transport-usb", "host:tport:usb"):
-            present = [link for link in self.links.values() if link.state != "absent"]
-            if len(present) != 1:
-                raise Refusal("more than one device/emulator" if present else "no devices/emulators found")
-            return self.usable(present[0].device.serial)
+            return self.usable(self.only().device.serial)
         return None
+
+    def only(self) -> ServerLink:
+        """The one device there is; Refusal if there are none or several."""
+        present = [link for link in self.links.values() if link.state != "absent"]
+        if len(present) != 1:
+            raise Refusal("more than one device/emulator" if present else "no devices/emulators found")
+        return present[0]
 
     def usable(self, serial: str) -> ServerLink:
         """A device that streams can be opened on; Refusal with adb's text otherwise."""
@@ -237,6 +241,8 @@ class AdbServer:
         if request.startswith("host-serial:"):
             serial, _, question = request.removeprefix("host-serial:").rpartition(":")
             return await self._about(serial, question)
+        if request in ("host:features", "host:get-state", "host:get-serialno", "host:get-devpath"):
+            return await self._about(self.only().device.serial, request.removeprefix("host:"))
         for prefix, action in (("host:connect:", self._connect), ("host:disconnect:", self._disconnect)):
             if request.startswith(prefix):
                 return await action(request.removeprefix(prefix))

@@ -153,8 +153,7 @@ async def kill(call: Call) -> int:
     status = 0
     for arg in args:
         if not arg.removeprefix("-").isdigit():
-            status = await call.fail(f"Illegal number: {arg}", 2)
-            continue
+            return await call.fail(f"Illegal number: {arg}", 2)
         pids = call.device.processes.kill(int(arg), signal)
         call.device.journal.add("killed", target=int(arg), signal=signal, pids=pids)
         if not pids:

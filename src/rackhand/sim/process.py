@@ -54,6 +54,7 @@ class ProcessTable:
         self._now = now
         self._on_crash = on_crash
         self._next_pid = 2000
+        self._watchers: set[asyncio.Future[None]] = set()
         self.live: dict[int, Process] = {}
 
     def spawn(
@@ -73,6 +74,9 @@ class ProcessTable:
         if parent is not None:
             process.ignored = set(parent.ignored)
         self.live[pid] = process
+        for watcher in self._watchers:
+            if not watcher.done():
+                watcher.set_result(None)
 
         async def main() -> int:
             return await body(process)
@@ -96,6 +100,20 @@ class ProcessTable:
             status = task.result()
         if not process.exited.done():
             process.exited.set_result(status)
+
+    async def appearance(self, name: str, timeout_s: float = 10.0) -> Process:
+        """The process of this name, as soon as there is one; TimeoutError after `timeout_s`."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                for process in self.live.values():
+                    if process.name == name:
+                        return process
+                watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._watchers.add(watcher)
+                try:
+                    await watcher
+                finally:
+                    self._watchers.discard(watcher)
 
     def targets(self, target: int) -> list[Process]:
         """Processes that `kill target` means: one pid, or with a negative number a whole group."""
