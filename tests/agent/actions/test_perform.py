@@ -114,6 +114,7 @@ def test_an_app_is_installed_and_removed(rack: RackMaker, tmp_path: Path) -> Non
         assert again.error_message == "Failure [DELETE_FAILED_INTERNAL_ERROR]"
         refused = await bench.do("install_apk", file=bench.keep(b"no apk"))
         assert "INSTALL_PARSE_FAILED_NOT_APK" in str(refused.error_message)
+        assert not refused.is_worth_retrying
 
     play(rack, tmp_path, story)
 
@@ -129,6 +130,15 @@ def test_files_go_and_come(rack: RackMaker, tmp_path: Path) -> None:
         assert missing.files == ()
 
     play(rack, tmp_path, story)
+
+
+def test_trouble_on_the_node_is_told_from_trouble_on_the_device(server_rack: RackMaker, tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        (tmp_path / "out").write_text("a file where the folder should be")
+        failed = await bench.do("screenshot")
+        assert str(failed.error_message).startswith("on the node, not on the device: ")
+
+    play(server_rack, tmp_path, story)
 
 
 def test_a_screenshot_and_a_log_become_files(rack: RackMaker, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_an_endpoint_nobody_listens_on_is_noted_and_left_for_a_while(port: int) 
     asyncio.run(story())
 
 
-@pytest.mark.parametrize("address", ["nonsense", "host:port", "", ":"])
+@pytest.mark.parametrize("address", ["nonsense", "host:port", "", ":", "127.0.0.1:99999", "a..b:1"])
 def test_an_address_that_is_none_is_an_error_not_a_crash(address: str, port: int) -> None:
     async def story() -> None:
         endpoints = Endpoints(Adb(port=port), [address])

@@ -182,6 +182,13 @@ def test_a_port_held_by_something_else_names_the_flag(
     asyncio.run(story())
 
 
+def test_a_log_that_cannot_be_written_is_a_clear_error(port: int, binary: Binary, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    supervisor = Supervisor(Adb(port=port), binary_path=binary.path, log_path=tmp_path / "file" / "adb.log")
+    with pytest.raises(ServerUnusableError, match="cannot start"):
+        asyncio.run(supervisor.start())
+
+
 def test_a_binary_that_is_none_is_a_clear_error(port: int, tmp_path: Path) -> None:
     with pytest.raises(ServerUnusableError, match="--adb PATH"):
         asyncio.run(Supervisor(Adb(port=port), binary_path=tmp_path / "adb").start())

@@ -19,12 +19,16 @@ class ProducedFile:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an action ended when the device answered. It succeeded iff `error_message` is None."""
+    """How an action ended when the device answered. It succeeded iff `error_message` is None.
+
+    `is_worth_retrying` is False where the same attempt can only fail again (an APK signed by another key).
+    """
 
     exit_code: int | None = None
     output: str = ""
     files: tuple[ProducedFile, ...] = ()
     error_message: str | None = None
+    is_worth_retrying: bool = True
 
     @property
     def is_success(self) -> bool:

@@ -79,11 +79,14 @@ async def _bounded(action: Action, params: dict[str, Any], ctx: Context) -> Outc
             return await action(params, ctx)
     except _STEP_FAILURES as error:
         exit_code = error.exit_code if isinstance(error, RemoteError) else None
-        return Outcome(exit_code, error_message=error.message)
+        is_worth_it = error.may_retry if isinstance(error, InstallError) else True
+        return Outcome(exit_code, error_message=error.message, is_worth_retrying=is_worth_it)
     except TimeoutError:
         raise AdbTimeoutError(
             f"not done within {ctx.timeout_ms} ms", serial=ctx.device.serial, phase="finish"
         ) from None
+    except OSError as error:
+        return Outcome(error_message=f"on the node, not on the device: {error}")
 
 
 def render_params(params: Mapping[str, Any], facts: Mapping[str, str]) -> dict[str, Any]:

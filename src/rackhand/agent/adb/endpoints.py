@@ -157,7 +157,7 @@ class Endpoints:
             raise AdbTimeoutError(
                 f"no TCP answer within {self._periods.reach_ms} ms", serial=address, phase="connect"
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError) as error:
             raise DeviceGoneError(f"cannot reach it: {error}", serial=address, phase="connect") from None
         writer.transport.abort()
 

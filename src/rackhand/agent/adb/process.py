@@ -3,9 +3,17 @@
 import asyncio
 import os
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from rackhand.agent.adb.errors import ServerUnusableError
+
+if sys.platform != "win32":
+    import resource
+
+MIN_FILES = 4096
 
 OWN_SETTINGS = {
     "ADB_MDNS": "0",  # else it binds UDP 5353 on all interfaces
@@ -29,12 +37,16 @@ class ServerProcess:
         where libusb cannot start, instead of after 3 s).
         """
         settings = OWN_SETTINGS if has_usb else OWN_SETTINGS | {"ADB_USB": "0"}
+        raise_file_limit()
         arguments = (str(binary), "-P", str(port), "nodaemon", "server")
-        if log_path is None:
-            return cls(await _execute(arguments, settings, subprocess.DEVNULL))
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        with log_path.open("ab") as log:
-            return cls(await _execute(arguments, settings, log))
+        try:
+            if log_path is None:
+                return cls(await _execute(arguments, settings, subprocess.DEVNULL))
+            log_path.parent.mkdir(parents=True, exist_ok=True)
+            with log_path.open("ab") as log:
+                return cls(await _execute(arguments, settings, log))
+        except OSError as error:
+            raise ServerUnusableError(f"cannot start {binary}: {error}", phase="start") from error
 
     @property
     def pid(self) -> int:
@@ -65,6 +77,15 @@ class ServerProcess:
             with suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+
+
+def raise_file_limit() -> None:
+    """Let this process and its children open enough files: at its limit an adb server spins and answers nobody."""
+    if sys.platform != "win32":
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = MIN_FILES if hard == resource.RLIM_INFINITY else min(MIN_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _execute(arguments: tuple[str, ...], settings: dict[str, str], output: Any) -> asyncio.subprocess.Process:
