@@ -11,6 +11,7 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from rackhand.server import health
+from rackhand.server.api import nodes, scans, status
 from rackhand.server.auth import authorise
 from rackhand.server.background import Ticker
 from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
@@ -24,7 +25,7 @@ from rackhand.server.wakeups import Wakeups
 from rackhand.store.blobs import DirectoryBlobs
 from rackhand.store.db import Database
 
-MODULES = (health,)
+MODULES = (health, nodes, scans, status)
 """Each has `handlers`."""
 
 
