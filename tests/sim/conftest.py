@@ -30,15 +30,14 @@ def answers(port: int) -> bool:
         return False
 
 
-@pytest.fixture
-def adb(tmp_path: Path) -> Iterator[Callable[..., Awaitable[AdbResult]]]:
-    """`await adb("devices", "-l", stdin=b"")` -> (rc, stdout, stderr), against a real adb server of its own."""
+@pytest.fixture(scope="session")
+def adb_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a real adb server, started once (it takes about 3 s) and ended by its pid."""
     port = free_port()
-    home = tmp_path / "adb-home"
-    home.mkdir()
+    home = tmp_path_factory.mktemp("adb-home")
     settings = {"ADB_MDNS": "0", "ADB_EMU": "0", "ADB_REJECT_KILL_SERVER": "1", "ANDROID_ADB_SERVER_PORT": str(port)}
     env = {**os.environ, **settings, "HOME": str(home)}
-    with (tmp_path / "adb.log").open("wb") as log:
+    with (home / "adb.log").open("wb") as log:
         server = subprocess.Popen(
             [ADB, "nodaemon", "server"], env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
@@ -48,23 +47,31 @@ def adb(tmp_path: Path) -> Iterator[Callable[..., Awaitable[AdbResult]]]:
             assert server.poll() is None, "the adb server ended"
             assert time.monotonic() < deadline, "the adb server does not answer"
             time.sleep(0.02)
-
-        async def run(*args: str, stdin: bytes = b"") -> AdbResult:
-            pipe = asyncio.subprocess.PIPE
-            process = await asyncio.create_subprocess_exec(ADB, *args, env=env, stdin=pipe, stdout=pipe, stderr=pipe)
-            try:
-                async with asyncio.timeout(20):
-                    out, err = await process.communicate(stdin)
-            except TimeoutError:
-                process.kill()
-                out, err = await process.communicate()
-                raise AssertionError(f"adb {args} hung; {out!r} {err!r}") from None
-            return process.returncode or 0, out.decode("latin-1"), err.decode("latin-1")
-
-        yield run
+        yield env
     finally:
         server.kill()
         server.wait(10)
+
+
+@pytest.fixture
+def adb(adb_settings: dict[str, str]) -> Iterator[Callable[..., Awaitable[AdbResult]]]:
+    """`await adb("devices", "-l", stdin=b"")` -> (rc, stdout, stderr); knows no device at first."""
+    env = adb_settings
+
+    async def run(*args: str, stdin: bytes = b"") -> AdbResult:
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(ADB, *args, env=env, stdin=pipe, stdout=pipe, stderr=pipe)
+        try:
+            async with asyncio.timeout(20):
+                out, err = await process.communicate(stdin)
+        except TimeoutError:
+            process.kill()
+            out, err = await process.communicate()
+            raise AssertionError(f"adb {args} hung; {out!r} {err!r}") from None
+        return process.returncode or 0, out.decode("latin-1"), err.decode("latin-1")
+
+    yield run
+    subprocess.run([ADB, "disconnect"], env=env, timeout=20, check=True, capture_output=True)
 
 
 @pytest.fixture

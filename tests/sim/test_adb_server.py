@@ -3,8 +3,9 @@
 import asyncio
 import os
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import adbutils
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from rackhand.sim.adb_server import block
 from rackhand.sim.fleet import Fleet
 
-Ask = Callable[..., Awaitable[bytes]]
+Ask = Callable[..., Coroutine[Any, Any, bytes]]
 ADB = Path(adbutils.__file__).parent / "binaries" / ("adb.exe" if os.name == "nt" else "adb")
 
 
@@ -76,10 +77,8 @@ def test_states_in_the_listing(ask: Ask, fault: str, state: str) -> None:
     async def story() -> None:
         async with Fleet(1) as fleet:
             fleet.fault(1, fault)
-            await asyncio.sleep(0.05)
             assert f"SIM00001\t{state}" in (await ask(fleet.server_port, "host:devices")).decode()
             fleet.clear(1)
-            await asyncio.sleep(0.05)
             assert "SIM00001\tdevice" in (await ask(fleet.server_port, "host:devices")).decode()
 
     asyncio.run(story())

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from rackhand.sim.fleet import Fleet
 from rackhand.sim.install import make_apk
 
-Adb = Callable[..., Awaitable[tuple[int, str, str]]]
+Adb = Callable[..., Coroutine[Any, Any, tuple[int, str, str]]]
 
 
 def test_connect_list_and_shell(adb: Adb) -> None:
@@ -95,8 +96,9 @@ def test_a_cut_device_comes_back_by_itself(adb: Adb) -> None:
             handle = fleet.handle(1)
             await adb("connect", handle)
             for name in ("fin", "rst"):
+                journal, before = fleet.device(1).journal, fleet.device(1).journal.last_seq
                 fleet.fault(1, name)
-                await fleet.device(1).journal.wait_for("disconnected")
+                await journal.wait_for("connected", after=before)
                 await adb("wait-for-device")
                 assert (await adb("shell", "echo back"))[1] == "back\n"
             fleet.fault(1, "refuse")
@@ -137,8 +139,10 @@ def test_a_mute_device_hangs_but_its_neighbour_does_not(adb: Adb) -> None:
                 assert not hung.done()
                 assert (await adb("-s", first, "get-state"))[1] == "device\n"
                 fleet.clear(1)
-                fleet.fault(1, "fin")
+                before = fleet.device(1).journal.last_seq
+                fleet.fault(1, "rst")
                 await hung
+                await fleet.device(1).journal.wait_for("connected", after=before)
                 await adb("-s", first, "wait-for-device")
 
     asyncio.run(story())
@@ -152,8 +156,10 @@ def test_an_abandoned_command_lives_on_until_its_group_is_killed(adb: Adb) -> No
             caller = asyncio.create_task(adb("shell", "echo $$; sleep 900; echo end"))
             child = await device.processes.appearance("sleep")
             caller.cancel()
+            before = device.journal.last_seq
             fleet.fault(1, "fin")
             await device.journal.wait_for("aborted")
+            await device.journal.wait_for("connected", after=before)
             await adb("wait-for-device")
             assert f" {child.pid} " in (await adb("shell", "ps"))[1]
             assert (await adb("shell", f"kill -9 -{child.pgid}"))[0] == 0

@@ -180,6 +180,7 @@ class SimDevice:
     def finish_boot(self) -> None:
         self.props["sys.boot_completed"] = "1"
         self.props["dev.bootcomplete"] = "1"
+        self.journal.add("booted", boot_id=self.boot_id)
         self.start_app(LAUNCHER)
 
     def reboot(self) -> None:

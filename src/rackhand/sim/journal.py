@@ -26,6 +26,8 @@ KINDS = {
     "installed": "an install ended; `package`, `outcome`",
     "fault": "a fault was switched; `name`, `on`",
     "boot": "the device came up; `boot_id`",
+    "booted": "boot_completed is 1; `boot_id`",
+    "reachable": "the link went up or down; `up`",
     "key": "an adb key was offered, accepted or refused; `outcome`",
     "crash": "the simulator itself failed in a command (a bug to report); `error`",
 }
@@ -97,15 +99,20 @@ class Journal:
         """The scripts that shells received, in order, without the `echo $$` line that agents put first."""
         return [str(entry.facts["text"]).removeprefix("echo $$\n") for entry in self.of("command")]
 
-    async def wait_for(self, kind: str, timeout_s: float = 10.0, **facts: object) -> Entry:
-        """The first event (past ones count) of a kind with these facts; TimeoutError after `timeout_s`."""
+    @property
+    def last_seq(self) -> int:
+        """The number of the newest event; 0 if there is none."""
+        return self._seq
+
+    async def wait_for(self, kind: str, timeout_s: float = 10.0, *, after: int = 0, **facts: object) -> Entry:
+        """The first event beyond seq `after` of a kind with these facts; TimeoutError after `timeout_s`."""
         changed = asyncio.Event()
         self._watchers.add(changed)
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
                     for entry in self.of(kind):
-                        if all(entry.facts.get(name) == value for name, value in facts.items()):
+                        if entry.seq > after and all(entry.facts.get(name) == value for name, value in facts.items()):
                             return entry
                     changed.clear()
                     await changed.wait()

@@ -39,6 +39,7 @@ class LinkController:
         self._tasks: set[asyncio.Task[None]] = set()
         self._flapping: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
+        self._is_open = False
         device.faults.on_change(self._on_fault)
         device.on_reboot.append(self.start_reboot)
 
@@ -116,10 +117,11 @@ class LinkController:
         """Bring the link to what faults and boot state say."""
         device = self.device
         async with self._lock:
-            if device.is_up and not device.faults.is_on(*UNREACHABLE):
-                await self.link.open()
-            else:
-                await self.link.shut()
+            is_wanted = device.is_up and not device.faults.is_on(*UNREACHABLE)
+            await (self.link.open() if is_wanted else self.link.shut())
+            if is_wanted != self._is_open:
+                self._is_open = is_wanted
+                device.journal.add("reachable", up=is_wanted)
         self.link.refresh()
 
     async def stop(self) -> None:
