@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, CheckConstraint, insert, select
 
 from rackhand.core.errors import Conflict
 from rackhand.core.states import DeviceRunStatus, RunStatus
-from rackhand.store import ddl, schema, tables
+from rackhand.store import ddl, schema, statistics, tables
 from rackhand.store.connect import make_database
 from rackhand.store.db import Dialect, Tx
 from rackhand.store.fake import MORNING, DatabasePlace
@@ -212,3 +212,29 @@ def test_state_checks_follow_the_enums() -> None:
 def test_only_plain_names_become_sql() -> None:
     with pytest.raises(ValueError, match="not plain"):
         listed(["ok", "x'; DROP TABLE runs"])
+
+
+def test_sqlite_knows_from_the_start_that_one_workspace_has_all_rows(database: DatabasePlace) -> None:
+    def plan(tx: Tx) -> str:
+        query = "SELECT id FROM run_device_states WHERE workspace_id = ? AND run_id = ? ORDER BY id"
+        return " ".join(row[3] for row in tx.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", ("default", "r")))
+
+    async def story() -> None:
+        async with database.started() as db:
+            if db.dialect == "sqlite":
+                assert "workspace_id=? AND run_id=?" in await db.read(plan)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_unique", "is_partial", "stat"),
+    [
+        (1, False, False, "1000000 1000000"),
+        (3, False, False, "1000000 1000000 10000 100"),
+        (2, True, False, "1000000 1000000 1"),
+        (3, False, True, "1000 1000 10 2"),
+    ],
+)
+def test_hand_written_statistics(columns: int, is_unique: bool, is_partial: bool, stat: str) -> None:
+    assert statistics.describe(columns, is_unique=is_unique, is_partial=is_partial) == stat

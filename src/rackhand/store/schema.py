@@ -9,6 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from rackhand.core.errors import Conflict
+from rackhand.store import statistics
 from rackhand.store.db import Database, Tx
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -52,6 +53,7 @@ def _upgrade(tx: Tx) -> SchemaState:
     with EnvironmentContext(config, script, fn=lambda rev, _context: script._upgrade_revs("head", rev)) as environment:
         environment.configure(connection=tx.conn)
         environment.run_migrations()
+    statistics.seed(tx)
     return _state(tx, script)
 
 

@@ -126,10 +126,10 @@ run_device_states = Table(
     rule("finished_at", f"(finished_at IS NULL) = ({OPEN_DEVICE_RUN})"),
     rule("lease_expires_at", "lease_token IS NULL OR lease_expires_at IS NOT NULL"),
     rule("started", "status NOT IN ('running', 'waiting') OR lease_token IS NOT NULL"),
-    index("uq_run_device_states_lease", "lease_token", where="lease_token IS NOT NULL", unique=True),
+    index("uq_run_device_states_lease", "lease_token", unique=True),
     index("uq_run_device_states_live", "device_id", where=LIVE_LEASE, unique=True),
     index("ix_run_device_states_queued", "node_id", "run_id", "device_index", where="status = 'queued'"),
-    index("ix_run_device_states_node", "node_id", where=LIVE_LEASE),
+    index("ix_run_device_states_node", "node_id", where=OPEN_DEVICE_RUN),
     index("ix_run_device_states_deadline", "deadline_at", where=OPEN_DEVICE_RUN),
     index("ix_run_device_states_expiry", "lease_expires_at", where=LIVE_LEASE),
     index(

@@ -554,7 +554,7 @@ CREATE INDEX ix_run_device_states_device ON run_device_states (workspace_id, dev
 
 CREATE INDEX ix_run_device_states_expiry ON run_device_states (workspace_id, lease_expires_at) WHERE lease_token IS NOT NULL AND status IN ('queued', 'running', 'waiting');
 
-CREATE INDEX ix_run_device_states_node ON run_device_states (workspace_id, node_id) WHERE lease_token IS NOT NULL AND status IN ('queued', 'running', 'waiting');
+CREATE INDEX ix_run_device_states_node ON run_device_states (workspace_id, node_id) WHERE status IN ('queued', 'running', 'waiting');
 
 CREATE INDEX ix_run_device_states_offline ON run_device_states (workspace_id, offline_deadline_at) WHERE status = 'queued' AND offline_deadline_at IS NOT NULL;
 
@@ -586,7 +586,7 @@ CREATE INDEX ix_webhooks_due ON webhooks (workspace_id, next_try_at) WHERE is_en
 
 CREATE UNIQUE INDEX uq_device_conflicts_open ON device_conflicts (workspace_id, serial) WHERE resolved_at IS NULL;
 
-CREATE UNIQUE INDEX uq_run_device_states_lease ON run_device_states (workspace_id, lease_token) WHERE lease_token IS NOT NULL;
+CREATE UNIQUE INDEX uq_run_device_states_lease ON run_device_states (workspace_id, lease_token);
 
 CREATE UNIQUE INDEX uq_run_device_states_live ON run_device_states (workspace_id, device_id) WHERE lease_token IS NOT NULL AND status IN ('queued', 'running', 'waiting');
 
