@@ -10,7 +10,9 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
-from rackhand.server import health
+from rackhand.engine.callbacks import CallbackWriter
+from rackhand.engine.sweep import sweep
+from rackhand.server import health, idempotency
 from rackhand.server.api import nodes, scans, status
 from rackhand.server.auth import authorise
 from rackhand.server.background import Ticker
@@ -35,6 +37,7 @@ def make_app(database: Database, settings: Settings) -> Litestar:
     app = Litestar(
         [openapi_json, *_handlers()],
         dependencies={"room": Provide(lambda: room, sync_to_thread=False)},
+        after_exception=[idempotency.free],
         exception_handlers={Exception: answer_error},
         guards=[authorise],
         lifespan=[_background(room)],
@@ -66,7 +69,8 @@ def _furnish(database: Database, settings: Settings) -> Room:
     wakeups, metrics, periods = Wakeups(), Metrics(), settings.periods
 
     async def tick() -> None:
-        await database.ping()  # engine.sweep takes this place when its parts are there
+        swept = await database.write(sweep, periods)
+        wakeups.wake_all(swept.wake)
 
     return Room(
         db=database,
@@ -77,17 +81,20 @@ def _furnish(database: Database, settings: Settings) -> Room:
         files=DirectoryBlobs(settings.data / "files"),
         artifacts=DirectoryBlobs(settings.data / "artifacts"),
         ticker=Ticker(tick, periods.sweep_ms, metrics),
+        callbacks=CallbackWriter(database, periods, wakeups.wake),
     )
 
 
 def _background(room: Room) -> Callable[[Litestar], Any]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        await room.callbacks.start()
         room.ticker.start()
         try:
             yield
         finally:
             room.wakeups.close()
             await room.ticker.close()
+            await room.callbacks.close()
 
     return lifespan

@@ -20,6 +20,7 @@ from litestar import Response as LitestarResponse
 from rackhand.core.errors import FieldError, Invalid, Malformed
 from rackhand.core.schema import Boolean, Field, Integer, ListOf, Number, Record, Spec, Text
 from rackhand.engine.access import Actor, Role
+from rackhand.server import idempotency
 from rackhand.server.errors import UNSUPPORTED_MEDIA_TYPE
 from rackhand.server.render import to_json
 
@@ -83,7 +84,12 @@ def operation(
     declared = Operation(
         summary, role, answers, errors, body, query or {}, path or {}, idempotent, headers or {}, body_optional
     )
-    return {"opt": {"operation": declared}, "status_code": min(answers), "summary": summary}
+    arguments: dict[str, Any] = {"opt": {"operation": declared}, "status_code": min(answers), "summary": summary}
+    if idempotent:
+        arguments |= {"before_request": idempotency.claim, "after_request": idempotency.keep}
+    if body == Content():
+        arguments["request_max_body_size"] = None  # streamed: the blob store counts
+    return arguments
 
 
 def operation_of(request: Any) -> Operation:

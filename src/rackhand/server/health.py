@@ -50,7 +50,7 @@ async def readyz(room: Room) -> Response:
 
 @get("/metrics", **operation("Prometheus metrics", role=PUBLIC, answers={200: Content(("text/plain",))}))
 async def metrics(room: Room) -> Response:
-    return LitestarResponse(room.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    return LitestarResponse(room.metrics.text(), media_type="text/plain", headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 handlers = [healthz, readyz, metrics]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rackhand.core.lease import Periods
+from rackhand.engine.callbacks import CallbackWriter
 from rackhand.server.background import Ticker
 from rackhand.server.metrics import Metrics
 from rackhand.server.settings import Settings
@@ -24,6 +25,7 @@ class Room:
     files: BlobStore
     artifacts: BlobStore
     ticker: Ticker
+    callbacks: CallbackWriter
 
     async def check_schema(self) -> SchemaState:
         return await check(self.db)

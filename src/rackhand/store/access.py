@@ -36,6 +36,33 @@ def find_token(tx: Tx, token_hash: str) -> TokenRow | None:
     return None if row is None else TokenRow(*row)
 
 
+def add_token(tx: Tx, token: TokenRow, token_hash: str) -> None:
+    """Insert a token by its hash."""
+    values = {name: getattr(token, name) for name in TokenRow.__slots__}
+    tx.conn.execute(insert(api_tokens).values(workspace_id=tx.workspace_id, token_hash=token_hash, **values))
+
+
+def get_token(tx: Tx, token_id: str) -> TokenRow | None:
+    """One token, revoked or not."""
+    row = tx.conn.execute(select(*_TOKEN).where(*_is(tx, token_id))).first()
+    return None if row is None else TokenRow(*row)
+
+
+def list_tokens(tx: Tx) -> list[TokenRow]:
+    """All tokens, oldest first."""
+    statement = select(*_TOKEN).where(api_tokens.c.workspace_id == tx.workspace_id).order_by(api_tokens.c.id)
+    return [TokenRow(*row) for row in tx.conn.execute(statement)]
+
+
+def revoke_token(tx: Tx, token_id: str) -> None:
+    """Make a token invalid from now on."""
+    tx.conn.execute(update(api_tokens).where(*_is(tx, token_id)).values(revoked_at=tx.now))
+
+
+def _is(tx: Tx, token_id: str) -> tuple[Any, ...]:
+    return (api_tokens.c.workspace_id == tx.workspace_id, api_tokens.c.id == token_id)
+
+
 def find_node_by_token(tx: Tx, token_hash: str) -> str | None:
     """The id of the node with this token hash."""
     statement = select(nodes.c.id).where(nodes.c.workspace_id == tx.workspace_id, nodes.c.token_hash == token_hash)
@@ -45,15 +72,13 @@ def find_node_by_token(tx: Tx, token_hash: str) -> str | None:
 
 def touch_token(tx: Tx, token_id: str) -> None:
     """Note that a token was used now."""
-    where = (api_tokens.c.workspace_id == tx.workspace_id, api_tokens.c.id == token_id)
-    tx.conn.execute(update(api_tokens).where(*where).values(last_used_at=tx.now))
+    tx.conn.execute(update(api_tokens).where(*_is(tx, token_id)).values(last_used_at=tx.now))
 
 
 def last_use(tx: Tx, token_id: str) -> Millis | None:
     """When a token was last noted as used."""
-    where = (api_tokens.c.workspace_id == tx.workspace_id, api_tokens.c.id == token_id)
-    found: Millis | None = tx.conn.execute(select(api_tokens.c.last_used_at).where(*where)).scalar_one_or_none()
-    return found
+    row = get_token(tx, token_id)
+    return None if row is None else row.last_used_at
 
 
 def add_audit(

@@ -1,4 +1,4 @@
-"""Command assets and uploaded files in SQL. Saved playbook revisions are in store/playbooks; no rule is decided here."""
+"""Command assets and uploaded files in SQL; playbooks are in store/playbooks. No rule is decided here."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
