@@ -1,0 +1,97 @@
+"""One attempt of one step as a frozen value, and the one place that maps how it ended to a state."""
+
+from dataclasses import dataclass, replace
+
+from rackhand.agent.actions.outcome import Outcome, ProducedFile
+from rackhand.agent.adb.errors import (
+    AdbError,
+    AdbTimeoutError,
+    DeviceGoneError,
+    ServerDownError,
+    ServerUnusableError,
+    UnauthorizedError,
+)
+from rackhand.core.clock import Millis
+from rackhand.core.errors import RackhandError
+from rackhand.core.playbook import Step
+from rackhand.core.policy import AttemptEnd, Next, decide
+from rackhand.core.states import Decision, StepStatus
+
+STOPPED_ANSWERING = "device stopped answering"
+DISCONNECTED = "device was disconnected"
+_TROUBLE: tuple[tuple[type[AdbError], str], ...] = (
+    (DeviceGoneError, DISCONNECTED),
+    (UnauthorizedError, "device asks to allow USB debugging"),
+    (ServerDownError, "adb server went away"),
+    (ServerUnusableError, "adb server cannot be used"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """`trouble` says in words what was wrong with the device ("" nothing); `is_cut`: the agent itself ended it
+    (restart, out of contact), which is not charged; `is_cancelled`: the server ended the lease."""
+
+    step: Step
+    step_index: int
+    drawn: float
+    decision: Decision
+    number: int = 1
+    charged: int = 1
+    status: StepStatus = StepStatus.RUNNING
+    started_at: Millis | None = None
+    finished_at: Millis | None = None
+    exit_code: int | None = None
+    output_tail: str | None = None
+    output_lines: int | None = None
+    error_message: str | None = None
+    files: tuple[ProducedFile, ...] = ()
+    trouble: str = ""
+    is_device_back: bool = True
+    is_cut: bool = False
+    is_cancelled: bool = False
+
+    @property
+    def where(self) -> str:
+        """The step as operators know it: `step 3 (Take a screenshot)`."""
+        return f"step {self.step_index + 1} ({self.step.title})"
+
+    @property
+    def next(self) -> Next:
+        """What follows, by the policy that the server knows too."""
+        assert self.step.retry_count is not None
+        return decide(
+            AttemptEnd(
+                status=self.status,
+                attempts_charged=self.charged,
+                retry_count=self.step.retry_count,
+                effect=self.step.effect,
+                on_failure=self.step.on_failure,
+                is_device_back=self.is_device_back,
+                is_restart=self.is_cut,
+            )
+        )
+
+    def after_outcome(self, outcome: Outcome) -> "Attempt":
+        """The device answered, well or badly."""
+        status = StepStatus.SUCCEEDED if outcome.is_success else StepStatus.FAILED
+        return replace(
+            self, status=status, exit_code=outcome.exit_code, error_message=outcome.error_message, files=outcome.files
+        )
+
+    def after_error(self, error: BaseException) -> "Attempt":
+        """Trouble on the way (outcome unknown), or a reason of the agent's own (known: it failed)."""
+        message = str(error) or type(error).__name__
+        if isinstance(error, AdbTimeoutError):
+            trouble = f"{self.where} did not end within {self.step.timeout_ms} ms and the device does not answer"
+            return replace(self, status=StepStatus.TIMED_OUT, error_message=message, trouble=trouble)
+        for kind, trouble in _TROUBLE:
+            if isinstance(error, kind):
+                return self.abort(message, trouble)
+        if isinstance(error, RackhandError) and not isinstance(error, AdbError):
+            return replace(self, status=StepStatus.FAILED, error_message=message)
+        return self.abort(f"{type(error).__name__}: {message}", "device gave an answer that makes no sense")
+
+    def abort(self, message: str, trouble: str = "") -> "Attempt":
+        """Ended without an answer: nobody knows whether it took effect."""
+        return replace(self, status=StepStatus.ABORTED, error_message=message, trouble=trouble)

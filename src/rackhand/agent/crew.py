@@ -1,0 +1,40 @@
+"""Tasks that must not end: a crash of one is logged, kept for the heartbeat, and the task is started again."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from rackhand.agent.settings import AgentPeriods
+
+log = logging.getLogger(__name__)
+
+
+class Crew:
+    """Named endless tasks with growing pauses between their crashes."""
+
+    def __init__(self, periods: AgentPeriods) -> None:
+        self._periods = periods
+        self._tasks: list[asyncio.Task[None]] = []
+        self.last_error_message = ""
+
+    def add(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._tasks.append(asyncio.create_task(self._keep(name, work), name=name))
+
+    async def _keep(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        pause_ms = self._periods.restart_min_ms
+        while True:
+            try:
+                await work()
+                self.last_error_message = f"task {name} ended by itself"
+                log.error("%s; starting it again", self.last_error_message)
+            except Exception as error:  # a bug in one task must not stop the others: operations go on
+                self.last_error_message = f"task {name} failed: {type(error).__name__}: {error}"
+                log.exception("%s; starting it again", self.last_error_message)
+            await asyncio.sleep(pause_ms / 1000)
+            pause_ms = min(pause_ms * 2, self._periods.restart_max_ms)
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,180 @@
+"""The agent put together: what runs in it, in which order it starts, and how it ends. No behaviour of its own.
+
+It imports neither SQL nor the web framework, so that it beats about a second after its start.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+
+from rackhand.agent.adb.client import Adb
+from rackhand.agent.adb.endpoints import Endpoints
+from rackhand.agent.adb.errors import AdbError
+from rackhand.agent.adb.supervisor import ServerState, Supervisor
+from rackhand.agent.client import ServerClient
+from rackhand.agent.crew import Crew
+from rackhand.agent.executor import Kit
+from rackhand.agent.files import FileCache
+from rackhand.agent.heartbeat import Pulse
+from rackhand.agent.inventory import Inventory
+from rackhand.agent.leases import Leases
+from rackhand.agent.lock import FolderLock
+from rackhand.agent.outbox import Outbox
+from rackhand.agent.pulling import Work
+from rackhand.agent.scan import Scans
+from rackhand.agent.servertime import ServerTime
+from rackhand.agent.settings import AgentSettings
+from rackhand.agent.spool import Spool
+from rackhand.agent.uploads import Uploads
+
+STOP_S = 4.0
+log = logging.getLogger(__name__)
+
+
+class Agent:
+    """All parts of one running agent. `start` begins, `close` ends within STOP_S; what is unsent stays on disk."""
+
+    def __init__(self, settings: AgentSettings, spool: Spool, client: ServerClient, time: ServerTime) -> None:
+        periods = settings.periods
+        self._periods = periods
+        self._adb = Adb(port=settings.adb_port)
+        self._adb_error = ""
+        self._endpoints = Endpoints(self._adb, settings.endpoints)
+        self._generation = 0
+        self._supervisor = Supervisor(
+            self._adb,
+            binary_path=settings.adb_path,
+            log_path=settings.data_dir / "adb.log",
+            on_change=self._on_adb_change,
+        )
+        self._inventory = Inventory(self._adb, periods)
+        self._spool = spool
+        leases = Leases()
+        files = FileCache(settings.files_dir, client, periods, settings.cache_bytes)
+        self._kit = Kit(settings, spool, time, leases, self._inventory, files)
+        self._outbox = Outbox(spool, client, time, periods, settings.dead_letter_path)
+        self._uploads = Uploads(spool, client, time, periods)
+        self._crew = Crew(periods)
+        self._pulse = Pulse(
+            settings,
+            client,
+            time,
+            spool,
+            leases,
+            self._inventory,
+            self._trouble,
+            lambda: self._supervisor.state.release,
+        )
+        self._scans = Scans(settings, spool, time, self._inventory, self._pulse)
+        self._work = Work(self._kit, client, self._scans.begin)
+
+    def start(self) -> None:
+        """Begin with the heartbeat: it renews the leases of what the journal holds."""
+        self._crew.add("heartbeat", self._pulse.run)
+        self._crew.add("adb server", self._watch_adb)
+        self._crew.add("outbox", self._outbox.run)
+        self._crew.add("uploads", self._uploads.run)
+        self._crew.add("endpoints", self._endpoints.run)
+        self._work.resume()
+        self._crew.add("pull", self._work.run)
+
+    async def _watch_adb(self) -> None:
+        """Devices are looked for once there is an adb server (or there is none to be had: all are offline)."""
+        try:
+            await self._supervisor.start()
+            self._adb_error = ""
+        except AdbError as error:
+            self._adb_error = str(error)
+            log.error("%s", error)
+        self._crew.add("tracker", self._inventory.track)
+        self._crew.add("inventory", self._inventory.run)
+        await self._supervisor.run()
+
+    def _on_adb_change(self, state: ServerState) -> None:
+        if state.is_usable:
+            self._adb_error = ""
+        if state.generation != self._generation:
+            self._generation = state.generation
+            self._endpoints.reset()
+        if state.message:
+            log.info("adb: %s", state.message)
+
+    def _adb_release(self) -> str:
+        return self._supervisor.state.release
+
+    def _trouble(self) -> str:
+        """The node's own last error, the most urgent first."""
+        adb = self._adb_error or ("" if self._supervisor.state.is_usable else self._supervisor.state.message)
+        parts = (adb, self._outbox.last_error_message, self._work.last_error_message, self._crew.last_error_message)
+        return next((part for part in (*parts, self._spool.damage) if part), "")
+
+    async def close(self) -> None:
+        """No new work, end what runs on the devices, send what there is, end the adb server that is ours."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S / 2):
+                await self._work.close()
+        await self._flush()
+        await self._crew.close()
+        await asyncio.gather(self._scans.close(), self._inventory.close(), self._endpoints.close())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S / 2):
+                await self._supervisor.close()
+                await self._adb.close()
+
+    async def _flush(self) -> None:
+        """A moment for the last events, while the server answers."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._periods.flush_ms / 1000 if self._pulse.is_in_contact else 0):
+                while self._spool.events:
+                    await self._spool.wake.wait()
+
+
+async def run_agent(settings: AgentSettings, stop: asyncio.Event) -> int:
+    """Run until `stop` is set; the exit code. FolderInUse if another agent works in the data folder."""
+    async with AsyncExitStack() as stack:
+        lock = FolderLock(settings.data_dir)
+        stack.callback(lock.release)
+        spool = Spool.open(settings.journal_path)
+        stack.push_async_callback(spool.close)
+        if spool.damage:
+            log.error("%s", spool.damage)
+        time = ServerTime()
+        client = await stack.enter_async_context(ServerClient(settings, time))
+        agent = Agent(settings, spool, client, time)
+        stack.push_async_callback(agent.close)
+        agent.start()
+        await stop.wait()
+    return 0
+
+
+@contextmanager
+def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
+    """SIGTERM, SIGINT and Ctrl-Break set `stop`; on Windows by plain handlers, for its loop has no others."""
+    loop = asyncio.get_running_loop()
+    names = ("SIGTERM", "SIGINT", "SIGBREAK")
+    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    if os.name == "nt":
+        old = [(each, signal.signal(each, lambda *_: loop.call_soon_threadsafe(stop.set))) for each in signals]
+        try:
+            yield
+        finally:
+            for each, handler in old:
+                signal.signal(each, handler)
+        return
+    for each in signals:
+        loop.add_signal_handler(each, stop.set)
+    try:
+        yield
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)
+
+
+async def serve_agent(settings: AgentSettings) -> int:
+    """`run_agent` until a signal comes."""
+    stop = asyncio.Event()
+    with stop_on_signals(stop):
+        return await run_agent(settings, stop)

@@ -1,0 +1,142 @@
+"""Getting work: one long poll is always open. A job is stored before it counts; one that comes twice is recognised."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from rackhand.agent.client import ServerClient, ServerRefused, ServerUnreachable
+from rackhand.agent.executor import DeviceRun, Kit
+from rackhand.agent.journal import JournalError
+from rackhand.agent.plan import read_policy, read_steps
+from rackhand.agent.reports import Reporter
+from rackhand.agent.servertime import monotonic_ms
+from rackhand.agent.waking import Backoff, Wake
+from rackhand.core.errors import RackhandError
+from rackhand.wire.messages import Job, PullAnswer, PullRequest
+
+PULL = "/api/nodes/pull"
+log = logging.getLogger(__name__)
+_decode = msgspec.json.Decoder(PullAnswer).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Work:
+    """The device runs of this node: begun by pulls, resumed after a restart or a crash of their task."""
+
+    def __init__(self, kit: Kit, client: ServerClient, on_scan: Callable[[str], bool]) -> None:
+        self._kit = kit
+        self._client = client
+        self._on_scan = on_scan
+        self._periods = kit.settings.periods
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._freed = Wake()
+        self.last_error_message = ""
+
+    def resume(self) -> None:
+        """Go on with what the journal holds; nothing is done before the first heartbeat renewed its lease."""
+        for token, job in list(self._kit.spool.jobs.items()):
+            self._kit.leases.restore(token, read_policy(job).grace_wait_ms)
+            self._begin(job)
+
+    @property
+    def free(self) -> int:
+        return max(0, self._kit.settings.capacity - len(self._running))
+
+    async def run(self) -> None:
+        """Ask for ever; an answer without news is not asked for again at once."""
+        backoff = Backoff(self._periods)
+        while True:
+            try:
+                is_news = await self._pull_or_freed()
+                backoff.reset()
+                await asyncio.sleep(0 if is_news else 0.05)
+            except (ServerUnreachable, ServerRefused, JournalError) as error:
+                log.info("no work: %s", error)
+                await asyncio.sleep(backoff.next_ms(getattr(error, "retry_after_ms", 0)) / 1000)
+
+    async def _pull_or_freed(self) -> bool:
+        """A poll without room for jobs ends when room comes."""
+        if self.free:
+            return await self.pull()
+        poll = asyncio.create_task(self.pull())
+        freed = asyncio.create_task(self._freed.wait())
+        try:
+            await asyncio.wait({poll, freed}, return_when=asyncio.FIRST_COMPLETED)
+            return poll.result() if poll.done() else True
+        finally:
+            poll.cancel()
+            freed.cancel()
+            await asyncio.gather(poll, freed, return_exceptions=True)
+
+    async def pull(self) -> bool:
+        """One poll; True if it brought anything."""
+        kit, wait_ms = self._kit, self._periods.pull_wait_ms
+        request = PullRequest(node_id=kit.settings.node_id, max_jobs=self.free, wait_ms=wait_ms, held=kit.spool.tokens)
+        asked_at = monotonic_ms()
+        raw = await self._client.post(PULL, _encode(request), wait_ms + self._periods.request_ms)
+        try:
+            answer = _decode(raw)
+        except msgspec.DecodeError as error:
+            raise ServerUnreachable(f"the answer to a pull makes no sense: {error}") from None
+        kit.time.observe(answer.server_time)
+        kit.leases.cancel(answer.cancelled)
+        took = [await self._take(job, asked_at) for job in answer.jobs]
+        scans = [self._on_scan(scan.scan_job_id) for scan in answer.scans]
+        return any(took) or any(scans)
+
+    async def _take(self, job: Job, asked_at: int) -> bool:
+        """Store and begin a job; False if it is known."""
+        token = job.lease.token
+        if token in self._kit.spool.tokens:
+            return False
+        try:
+            read_steps(job, policy := read_policy(job))
+        except (RackhandError, TypeError) as error:
+            await self._refuse(job, error)
+            return True
+        # the wait of the long poll is not the lease's: it began when the answer was made
+        self._kit.leases.hold(token, job.lease.ttl_ms, policy.grace_wait_ms)
+        await self._reporter(job).accept()
+        self._begin(job)
+        return True
+
+    async def _refuse(self, job: Job, error: Exception) -> None:
+        """A job that this agent cannot read ends at once, in words."""
+        log.error("job %s of run %s cannot be executed: %s", job.lease.token, job.run_id, error)
+        report = self._reporter(job)
+        await report.accept()
+        await report.finished("failed", f"this agent cannot execute the job (update it?): {error}")
+
+    def _reporter(self, job: Job) -> Reporter:
+        kit = self._kit
+        return Reporter(kit.spool, kit.time, kit.settings.node_id, job, self._periods.upload_window_ms)
+
+    def _begin(self, job: Job) -> None:
+        token = job.lease.token
+        name = f"run {job.run_id} device {job.device.index}"
+        self._running[token] = asyncio.create_task(self._keep_running(job), name=name)
+
+    async def _keep_running(self, job: Job) -> None:
+        """A device run whose task fails is taken up again from the disk, as after a restart of the agent."""
+        token, backoff = job.lease.token, Backoff(self._periods)
+        try:
+            while token in self._kit.spool.jobs:
+                try:
+                    await DeviceRun(self._kit, job).run()
+                except Exception as error:  # whatever it is, the other devices and the agent go on
+                    self.last_error_message = f"run {job.run_id}, device {job.device.index}: {error}"
+                    log.exception("%s; taking it up again", self.last_error_message)
+                    await asyncio.sleep(backoff.next_ms() / 1000)
+        finally:
+            self._running.pop(token, None)
+            self._kit.leases.forget(token)
+            self._freed.notify()
+
+    async def close(self) -> None:
+        """End what runs, on the devices too; the journal knows where each stood."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,69 @@
+"""What one agent is told at its start: names, places, and every period. Values only."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rackhand.core import policy
+
+DEFAULT_CAPACITY = 32
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPeriods:
+    """Every period of the agent in milliseconds; tests run the same code with short ones."""
+
+    beat_ms: int = 10_000
+    full_beat_ms: int = 60_000
+    coalesce_ms: int = 200
+    pull_wait_ms: int = 30_000
+    request_ms: int = 20_000
+    upload_ms: int = 30_000
+    upload_window_ms: int = 86_400_000
+    retry_min_ms: int = 500
+    retry_max_ms: int = 30_000
+    poll_ms: int = 10_000
+    probe_ms: int = 10_000
+    probe_deadline_ms: int = 5_000
+    wait_probe_ms: int = 1_000
+    facts_ms: int = 300_000
+    progress_ms: int = 1_000
+    poll_action_ms: int = 1_000
+    cleanup_ms: int = 6_000
+    flush_ms: int = 2_000
+    restart_min_ms: int = 1_000
+    restart_max_ms: int = 60_000
+    backoff_ms: Callable[[int], int] = policy.backoff_ms
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """`endpoints` are TCP devices (`host:port`) to keep attached; `adb_path` beats the search for a binary."""
+
+    server: str
+    node_id: str
+    token: str
+    data_dir: Path
+    adb_port: int = 5037
+    adb_path: Path | None = None
+    capacity: int = DEFAULT_CAPACITY
+    endpoints: tuple[str, ...] = ()
+    cache_bytes: int = 4 * 1024**3
+    periods: AgentPeriods = field(default_factory=AgentPeriods)
+
+    @property
+    def journal_path(self) -> Path:
+        return self.data_dir / "journal"
+
+    @property
+    def work_dir(self) -> Path:
+        """Where steps put what they produce, one folder per attempt."""
+        return self.data_dir / "work"
+
+    @property
+    def files_dir(self) -> Path:
+        return self.data_dir / "files"
+
+    @property
+    def dead_letter_path(self) -> Path:
+        return self.data_dir / "dead-letters.jsonl"

@@ -1,0 +1,77 @@
+"""Sending files to the server: after their event is acknowledged, each with its digest, until stored or given up.
+
+A missing upload never changes an outcome. Files stay on disk until then.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from pathlib import Path
+
+from rackhand.agent.client import ServerClient, ServerRefused, ServerUnreachable
+from rackhand.agent.reports import content_digest
+from rackhand.agent.servertime import ServerTime
+from rackhand.agent.settings import AgentPeriods
+from rackhand.agent.spool import Change, Spool, Upload
+from rackhand.agent.waking import Backoff
+
+log = logging.getLogger(__name__)
+_LATER = frozenset({401, 403, 404, 408, 409, 426})
+
+
+class Uploads:
+    """The loop that sends what the spool lists, one after the other: phones' files are small, the uplink is shared."""
+
+    def __init__(self, spool: Spool, client: ServerClient, time: ServerTime, periods: AgentPeriods) -> None:
+        self._spool = spool
+        self._client = client
+        self._time = time
+        self._periods = periods
+
+    async def run(self) -> None:
+        backoff = Backoff(self._periods)
+        while True:
+            ready = [upload for upload in self._spool.uploads.values() if upload.event_id not in self._spool.events]
+            if not ready:
+                await self._spool.wake.wait()
+                continue
+            failures = [upload for upload in ready if not await self._try(upload)]
+            if failures:
+                await asyncio.sleep(backoff.next_ms() / 1000)
+            else:
+                backoff.reset()
+
+    async def _try(self, upload: Upload) -> bool:
+        """True if it is done with, stored or not."""
+        error = await self._send(upload)
+        if error is None:
+            await self._finish(upload)
+            return True
+        if self._time.now() < upload.give_up_at and not isinstance(error, OSError):
+            log.info("artifact %s waits: %s", upload.artifact_id, error)
+            return False
+        log.error("artifact %s is given up: %s", upload.artifact_id, error)
+        await self._finish(upload)
+        return True
+
+    async def _send(self, upload: Upload) -> Exception | None:
+        """What hindered it; a refusal that no later try can mend comes as OSError, like a file that is gone."""
+        headers = {"Content-Type": upload.content_type, "Content-Digest": content_digest(upload.sha256)}
+        try:
+            path = f"/api/nodes/artifacts/{upload.artifact_id}"
+            await self._client.put_file(path, Path(upload.path), headers, self._periods.upload_ms)
+        except ServerUnreachable as error:
+            return error
+        except ServerRefused as error:
+            return error if error.status in _LATER else OSError(str(error))
+        except OSError as error:
+            return error
+        return None
+
+    async def _finish(self, upload: Upload) -> None:
+        """Forget it first: a file without an entry is litter, an entry without a file is an error."""
+        await self._spool.commit(Change(uploaded=upload.artifact_id))
+        path = Path(upload.path)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+            path.parent.rmdir()  # refuses while other files of the attempt are in it
