@@ -171,6 +171,29 @@ def test_a_device_that_does_not_trust_us_says_so(rack: RackMaker) -> None:
     asyncio.run(story())
 
 
+def test_a_raw_stream_is_whole_or_nothing(rack: RackMaker) -> None:
+    async def story() -> None:
+        async with rack(1) as r:
+            r.sim(1).files.write("/sdcard/raw", bytes(range(256)) * 1_000)
+            assert await r.device(1).exec_out("cat /sdcard/raw") == bytes(range(256)) * 1_000
+            with pytest.raises(OutputTooLargeError, match="more than 1000 bytes"):
+                await r.device(1).exec_out("cat /sdcard/raw", max_output=1000)
+
+    asyncio.run(story())
+
+
+def test_an_endpoint_that_does_not_trust_us_is_told_from_one_that_is_away(real_rack: RackMaker) -> None:
+    async def story() -> None:
+        async with real_rack(1) as r:
+            r.fleet.fault(1, "unauthorized")
+            await r.until(1, "unauthorized")
+            await r.adb.disconnect(r.fleet.handle(1))
+            with pytest.raises(UnauthorizedError, match="authenticate"):
+                await r.adb.connect(r.fleet.handle(1))
+
+    asyncio.run(story())
+
+
 def test_an_unknown_device_is_gone(rack: RackMaker) -> None:
     async def story() -> None:
         async with rack(1) as r:

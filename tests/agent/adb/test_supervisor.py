@@ -182,6 +182,51 @@ def test_a_port_held_by_something_else_names_the_flag(
     asyncio.run(story())
 
 
+def script(path: Path, body: str) -> Path:
+    """An executable that claims to be adb 36 and does `body` when it is told to serve."""
+    path.write_text(f"#!/bin/sh\n[ \"$1\" = version ] && echo 'Version 36.0.0' && exit 0\n{body}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the fake is a shell script")
+def test_a_server_that_ends_at_once_is_a_clear_error(port: int, tmp_path: Path) -> None:
+    supervisor = Supervisor(
+        Adb(port=port), binary_path=script(tmp_path / "adb", "exit 9"), log_path=tmp_path / "adb.log"
+    )
+    with pytest.raises(ServerUnusableError, match=r"exit code 9; see .*adb\.log"):
+        asyncio.run(supervisor.start())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the fake is a shell script")
+def test_a_server_that_never_answers_is_ended_and_told(port: int, tmp_path: Path) -> None:
+    async def story() -> None:
+        binary_path = script(tmp_path / "adb", "exec sleep 900")
+        supervisor = Supervisor(Adb(port=port), binary_path=binary_path, periods=Periods(start_ms=200))
+        with pytest.raises(ServerUnusableError, match="did not answer within 200 ms"):
+            await supervisor.start()
+        assert supervisor._process is None
+
+    asyncio.run(story())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the fake is a shell script")
+def test_a_restart_that_fails_is_tried_again(port: int, binary: Binary, tmp_path: Path) -> None:
+    async def story() -> None:
+        wrapper = script(tmp_path / "adb", f'exec {binary.path} "$@"')
+        periods = Periods(check_ms=20, answer_ms=300, restart_gap_ms=0, max_restarts=1000)
+        async with Watched(port, Binary(wrapper, "36.0.0"), periods) as watched:
+            wrapper.rename(tmp_path / "away")
+            os.kill(watched.pid, signal.SIGTERM)
+            state = await watched.watch.until(lambda s: s.mode is Mode.DOWN and "not a runnable" in s.message)
+            assert state.pid is None
+            (tmp_path / "away").rename(wrapper)
+            await watched.watch.until(lambda s: s.mode is Mode.OWN and s.generation == 2)
+            assert await watched.adb.version() == 41
+
+    asyncio.run(story())
+
+
 def test_a_log_that_cannot_be_written_is_a_clear_error(port: int, binary: Binary, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     supervisor = Supervisor(Adb(port=port), binary_path=binary.path, log_path=tmp_path / "file" / "adb.log")

@@ -11,7 +11,7 @@ from rackhand.agent.adb.shell import ShellResult
 from rackhand.core.template import quote
 
 _COMPLAINT = re.compile(
-    r"^(?:Error\b.*|.*\bException\b.*|Failure\b.*|Failed\b.*|Unknown (?:command|option)\b.*|.*monkey aborted.*)$",
+    r"^(?:Error\b.*|.*Exception\b.*|Failure\b.*|Failed\b.*|Unknown (?:command|option)\b.*|.*monkey aborted.*)$",
     re.MULTILINE,
 )
 
