@@ -24,6 +24,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import asyncpg
@@ -77,15 +78,20 @@ class PostgresServer:
     def url(self, name: str) -> str:
         return f"postgresql://postgres@/{name}?host={self.folder}"
 
-    def command(self, sql: str) -> None:
-        async def story() -> None:
+    def command(self, sql: str) -> object:
+        async def story() -> object:
             conn = await asyncpg.connect(host=str(self.folder), user="postgres", database="postgres")
             try:
-                await conn.execute(sql)
+                return await conn.fetchval(sql)
             finally:
                 await conn.close()
 
-        asyncio.run(story())
+        return asyncio.run(story())
+
+    @cached_property
+    def copying(self) -> str:
+        """How a database is copied from the template: by its files, which is the only way before PostgreSQL 15."""
+        return "STRATEGY FILE_COPY" if str(self.command("SHOW server_version_num")) >= "150000" else ""
 
 
 def postgres_programs() -> Path | None:
@@ -174,6 +180,6 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
     name = f"test_{next(server.numbers)}"
-    server.command(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    server.command(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} {server.copying}")
     yield DatabasePlace(server.url(name), "postgresql")
     server.command(f"DROP DATABASE {name} WITH (FORCE)")
