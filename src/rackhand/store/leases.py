@@ -192,7 +192,7 @@ def unstarted(tx: Tx, node_id: str) -> list[Granted]:
         select(run_device_states, devices.c.runtime_handle)
         .join(devices, and_(devices.c.workspace_id == _D.workspace_id, devices.c.id == _D.device_id))
         .where(_mine(tx), _D.node_id == node_id, _D.status == "queued", _D.lease_token.is_not(None))
-        .order_by(_D.lease_granted_at, _D.id)
+        .order_by(_D.lease_granted_at, _D.run_id, _D.device_index)
     )
     return [
         Granted(

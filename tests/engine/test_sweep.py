@@ -1,0 +1,156 @@
+"""Stories of silence: whatever dies, every run ends, and an outage of the servers hurts nobody."""
+
+from collections.abc import Awaitable, Callable
+
+from rackhand.core.lease import Periods
+from rackhand.engine import runs
+from rackhand.engine.fake import Lab
+from rackhand.wire.messages import Job
+
+Tell = Callable[[Callable[[Lab], Awaitable[None]]], None]
+
+
+async def running(lab: Lab, phones: int = 3) -> tuple[str, Job]:
+    await lab.node("PC-01", phones)
+    run = await lab.run(await lab.playbook())
+    job = (await lab.pull("PC-01")).jobs[0]
+    await lab.report(lab.started("PC-01", job), lab.step("PC-01", job, 2, 0, "running"))
+    await lab.sweep()
+    return run.view.id, job
+
+
+def test_a_silent_node_loses_what_it_started_and_the_run_ends(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        run_id, _ = await running(lab)
+        await lab.sweep(after_ms=60_000)
+        view = await lab.view(run_id)
+        assert (view.run.status, view.counts["lost"], view.counts["skipped_offline"]) == ("failed", 1, 2)
+        assert "went silent" in (view.last_error_message or "")
+        step = (await lab.device(run_id, 1)).steps[0]
+        assert (step.status, step.attempts[0].late) == ("aborted", False)
+
+    in_lab(story)
+
+
+def test_a_node_that_beats_keeps_its_lease(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        run_id, job = await running(lab)
+        for _ in range(12):
+            await lab.beat("PC-01", leases=[job.lease.token])
+            await lab.sweep(after_ms=10_000)
+        assert (await lab.view(run_id)).counts["running"] == 1
+
+    in_lab(story)
+
+
+def test_an_unstarted_lease_goes_back_three_times_then_is_lost(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        await lab.node("PC-01", 1)
+        run = await lab.run(await lab.playbook())
+        await lab.sweep()
+        for epoch in (1, 2, 3):
+            job = (await lab.pull("PC-01")).jobs[0]
+            assert job.lease.epoch == epoch
+            for _ in range(4):
+                await lab.beat("PC-01")
+                await lab.sweep(after_ms=9_000)
+        view = await lab.view(run.view.id)
+        assert (view.run.status, view.counts["lost"]) == ("failed", 1)
+        assert "3 times" in (view.last_error_message or "")
+
+    in_lab(story)
+
+
+def test_an_outage_of_all_servers_fails_no_lease(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        run_id, job = await running(lab)
+        lab.clock.advance(600_000)
+        swept = await lab.sweep()
+        assert swept.gap_ms == 600_000
+        counts = (await lab.view(run_id)).counts
+        assert (counts["running"], counts["queued"]) == (1, 2)
+        await lab.beat("PC-01", leases=[job.lease.token])
+        await lab.sweep(after_ms=20_000)
+        assert (await lab.view(run_id)).counts == counts
+
+    in_lab(story)
+
+
+def test_after_an_outage_a_node_that_stays_silent_is_given_up_in_time(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        run_id, _ = await running(lab)
+        lab.clock.advance(600_000)
+        await lab.sweep()
+        await lab.sweep(after_ms=60_000)
+        assert (await lab.view(run_id)).run.status == "failed"
+
+    in_lab(story)
+
+
+def test_a_clock_that_is_set_back_closes_nothing(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        run_id, job = await running(lab)
+        lab.clock.advance(-3_600_000)
+        assert (await lab.sweep()).gap_ms == -3_600_000
+        await lab.beat("PC-01", leases=[job.lease.token])
+        await lab.sweep(after_ms=8_000)
+        assert (await lab.view(run_id)).counts["running"] == 1
+
+    in_lab(story)
+
+
+def test_a_run_past_its_deadline_ends(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        await lab.node("PC-01", 2)
+        run = await lab.run(await lab.playbook(), policy={"deadline_s": 30})
+        job = (await lab.pull("PC-01")).jobs[0]
+        await lab.report(lab.started("PC-01", job))
+        await lab.sweep()
+        for _ in range(4):
+            await lab.beat("PC-01", leases=[job.lease.token])
+            await lab.sweep(after_ms=9_000)
+        view = await lab.view(run.view.id)
+        assert (view.run.status, view.counts["failed"]) == ("failed", 2)
+        assert "deadline" in (view.last_error_message or "")
+
+    in_lab(story)
+
+
+def test_stop_ends_a_run_even_if_the_agent_is_gone(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        run_id, job = await running(lab)
+        stopped = await lab.db.write(runs.stop_run, run_id, Periods())
+        assert (stopped.view.status, stopped.view.counts["stopped"]) == ("stopping", 2)
+        assert "PC-01" in stopped.wake
+        assert (await lab.pull("PC-01", held=[job.lease.token])).cancelled == [job.lease.token]
+        await lab.sweep(after_ms=16_000)
+        view = await lab.view(run_id)
+        assert (view.run.status, view.counts["stopped"]) == ("stopped", 3)
+        again = await lab.db.write(runs.stop_run, run_id, Periods())
+        assert again.view.status == "stopped"
+
+    in_lab(story)
+
+
+def test_stop_that_the_agent_confirms_ends_at_once(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        run_id, job = await running(lab)
+        await lab.db.write(runs.stop_run, run_id, Periods())
+        await lab.report(
+            lab.step("PC-01", job, 3, 0, "aborted"),
+            lab.event("PC-01", job, "task_finished", 4, status="stopped", error_message="stopped by an operator"),
+        )
+        assert (await lab.view(run_id)).run.status == "stopped"
+
+    in_lab(story)
+
+
+def test_a_pass_with_nothing_due_changes_nothing(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        run_id, job = await running(lab)
+        rev = (await lab.view(run_id)).rev
+        await lab.beat("PC-01", leases=[job.lease.token])
+        swept = await lab.sweep(after_ms=1_000)
+        assert (swept.closed, (await lab.view(run_id)).rev) == (0, rev)
+
+    in_lab(story)
