@@ -79,10 +79,11 @@ def enrol(tx: Tx, actor: Actor, body: dict[str, Any]) -> EnrolledNode:
     node_id = body["id"]
     if not is_node_id(node_id):
         raise Invalid([FieldError("/id", _why_not(node_id))])
+    rev = inventory.touch_fleet(tx)  # first: who holds the fleet's row enrols alone
     if nodes.get(tx, node_id) is not None:
         raise Conflict(f"there is a node {node_id} already; nothing was changed: rotate its token, or use another id")
     token, name = secrets.token_urlsafe(TOKEN_BYTES), body["name"] or node_id
-    nodes.add(tx, node_id, name, hash_token(token), inventory.touch_fleet(tx))
+    nodes.add(tx, node_id, name, hash_token(token), rev)
     audit(tx, actor, "node.enrol", f"node:{node_id}", {"name": name})
     return EnrolledNode(node_id, name, token)
 
@@ -100,7 +101,7 @@ def list_nodes(tx: Tx) -> NodeList:
 
 def get(tx: Tx, node_id: str) -> NodeView:
     """One node; NotFound."""
-    return _views(tx, [_load(tx, node_id)])[0]
+    return _views(tx, [_load(tx, node_id, for_update=False)])[0]
 
 
 def _views(tx: Tx, rows: list[NodeRow]) -> tuple[NodeView, ...]:
@@ -130,8 +131,8 @@ def _views(tx: Tx, rows: list[NodeRow]) -> tuple[NodeView, ...]:
     )
 
 
-def _load(tx: Tx, node_id: str) -> NodeRow:
-    row = nodes.get(tx, node_id, for_update=True)
+def _load(tx: Tx, node_id: str, *, for_update: bool = True) -> NodeRow:
+    row = nodes.get(tx, node_id, for_update=for_update)
     if row is None:
         raise NotFound(f"there is no node {node_id[:63]}; nothing was changed")
     return row
