@@ -49,7 +49,17 @@ def measure(module: Path) -> Verdict:
         environment = {**os.environ, "COVERAGE_FILE": str(Path(folder) / "coverage")}
         include = f"--include=src/rackhand/{module.as_posix()}"
         coverage = [sys.executable, "-m", "coverage"]
-        pytest = ["-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *(str(test) for test in tests)]
+        pytest = [
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            "-p",
+            "no:schemathesis",
+            *(str(test) for test in tests),
+        ]
         for command in (
             [*coverage, "run", "--branch", include, *pytest],
             [*coverage, "report", "--show-missing", "--fail-under=100", include],
