@@ -87,13 +87,13 @@ class Lab:
 
     async def sweep(self, *, after_ms: int = 0) -> sweep.Swept:
         """Let time pass in steps that the sweep does not take for an outage, sweeping on the way."""
-        left, swept = after_ms, sweep.Swept()
+        left = after_ms
         while left > self.periods.sweep_gap_ms:
             self.clock.advance(self.periods.sweep_gap_ms)
             left -= self.periods.sweep_gap_ms
-            swept = await self.db.write(sweep.sweep, self.periods)
+            await self.db.write(sweep.sweep, self.periods)
         self.clock.advance(left)
-        return await self.db.write(sweep.sweep, self.periods) or swept
+        return await self.db.write(sweep.sweep, self.periods)
 
     async def report(self, *events: dict[str, Any]) -> list[Result]:
         """Decode and apply events in one group commit, each as a request of its own."""
@@ -155,7 +155,7 @@ _STEP_DEFAULTS = {
 
 def phone(serial: str | None, **facts: Any) -> ReportedDevice:
     """A phone as a node reports it."""
-    shape = {"runtime_handle": serial or "?", "adb_state": "device", "online": True, "serial": serial} | facts
+    shape: dict[str, Any] = {"runtime_handle": serial or "?", "adb_state": "device", "online": True, "serial": serial} | facts
     return ReportedDevice(**shape)
 
 
