@@ -21,7 +21,7 @@ from rackhand.server.errors import answer_error
 from rackhand.server.gate import Gate
 from rackhand.server.metrics import Metrics
 from rackhand.server.openapi import document
-from rackhand.server.room import Room
+from rackhand.server.room import Parts
 from rackhand.server.settings import Settings
 from rackhand.server.wakeups import Wakeups
 from rackhand.store.blobs import DirectoryBlobs
@@ -51,9 +51,9 @@ def make_app(database: Database, settings: Settings) -> Litestar:
     return app
 
 
-def room_of(app: Litestar) -> Room:
+def room_of(app: Litestar) -> Parts:
     """The parts that the handlers of `app` share."""
-    return cast(Room, app.state.room)
+    return cast(Parts, app.state.room)
 
 
 @get("/api/openapi.json", **operation("This document", role=PUBLIC, answers={200: Content(("application/json",))}))
@@ -65,14 +65,14 @@ def _handlers() -> list[ControllerRouterHandler]:
     return [handler for module in MODULES for handler in module.handlers]
 
 
-def _furnish(database: Database, settings: Settings) -> Room:
+def _furnish(database: Database, settings: Settings) -> Parts:
     wakeups, metrics, periods = Wakeups(), Metrics(), settings.periods
 
     async def tick() -> None:
         swept = await database.write(sweep, periods)
         wakeups.wake_all(swept.wake)
 
-    return Room(
+    return Parts(
         db=database,
         settings=settings,
         periods=periods,
@@ -85,7 +85,7 @@ def _furnish(database: Database, settings: Settings) -> Room:
     )
 
 
-def _background(room: Room) -> Callable[[Litestar], Any]:
+def _background(room: Parts) -> Callable[[Litestar], Any]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await room.callbacks.start()

@@ -1,6 +1,9 @@
 """What handlers share: the open parts of one running server. Made by app.py; a handler takes it as `room: Room`."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
+
+from litestar.di import NamedDependency
 
 from rackhand.core.lease import Periods
 from rackhand.engine.callbacks import CallbackWriter
@@ -14,7 +17,7 @@ from rackhand.store.schema import SchemaState, check
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Parts:
     """One server's database, settings, long-poll hub, metrics and file stores (uploads and artifacts)."""
 
     db: Database
@@ -32,3 +35,7 @@ class Room:
 
     def is_sweeping(self) -> bool:
         return self.ticker.is_alive
+
+
+Room: TypeAlias = NamedDependency[Parts]
+"""How a handler names its parameter `room`."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import get
+from litestar.params import FromPath
 
 from rackhand.engine import artifacts
 from rackhand.engine.access import Role
@@ -26,7 +27,7 @@ _SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "text/plain": "txt", "appl
         headers={"Range": "bytes=first-last"},
     ),
 )
-async def content(request: Request, room: Room, artifact_id: str) -> Response:
+async def content(request: Request, room: Room, artifact_id: FromPath[str]) -> Response:
     row, key = await room.db.read(artifacts.stored, artifact_id)
     shown = shown_type(row.content_type)
     base = shown.split(";", 1)[0]

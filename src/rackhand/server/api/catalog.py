@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import delete, get, post, put
+from litestar.params import FromPath
 
 from rackhand.core.assets import ASSET, KINDS
 from rackhand.core.playbook import AnyObject
@@ -51,7 +52,7 @@ async def create_asset(request: Request, room: Room) -> Response:
 
 
 @get("/api/command-assets/{asset_id:str}", **operation("One asset", role=Role.VIEWER, answers={200: AssetView}))
-async def get_asset(room: Room, asset_id: str) -> Response:
+async def get_asset(room: Room, asset_id: FromPath[str]) -> Response:
     return answer(await room.db.read(catalog.get_asset, asset_id))
 
 
@@ -61,7 +62,7 @@ async def get_asset(room: Room, asset_id: str) -> Response:
         "Edit an asset: a new revision", role=Role.OPERATOR, body=_BODY, answers={200: AssetView}, errors=(409,)
     ),
 )
-async def update_asset(request: Request, room: Room, asset_id: str) -> Response:
+async def update_asset(request: Request, room: Room, asset_id: FromPath[str]) -> Response:
     body = await read_json(request)
     return answer(await room.db.write(catalog.update_asset, actor_of(request), asset_id, body))
 
@@ -70,7 +71,7 @@ async def update_asset(request: Request, room: Room, asset_id: str) -> Response:
     "/api/command-assets/{asset_id:str}",
     **operation("Archive an asset; saved playbooks keep their copy", role=Role.OPERATOR, answers={204: None}),
 )
-async def archive_asset(request: Request, room: Room, asset_id: str) -> Response:
+async def archive_asset(request: Request, room: Room, asset_id: FromPath[str]) -> Response:
     await room.db.write(catalog.archive_asset, actor_of(request), asset_id)
     return answer_empty()
 

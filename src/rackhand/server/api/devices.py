@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import delete, get, patch, post
+from litestar.params import FromPath
 
 from rackhand.core.schema import Boolean, Field, Integer, Text
 from rackhand.engine import device_views, devices
@@ -45,7 +46,7 @@ async def list_devices(request: Request, room: Room) -> Response:
 
 
 @get("/api/devices/{index:int}", **operation("The device at an index", role=Role.VIEWER, answers={200: DeviceDetail}))
-async def get_device(index: int, room: Room) -> Response:
+async def get_device(index: FromPath[int], room: Room) -> Response:
     return answer(await room.db.read(devices.by_index, index))
 
 
@@ -53,7 +54,7 @@ async def get_device(index: int, room: Room) -> Response:
     "/api/devices/by-id/{device_id:str}",
     **operation("A device by its id", role=Role.VIEWER, answers={200: DeviceDetail}),
 )
-async def get_device_by_id(device_id: str, room: Room) -> Response:
+async def get_device_by_id(device_id: FromPath[str], room: Room) -> Response:
     return answer(await room.db.read(devices.by_id, device_id))
 
 
@@ -73,7 +74,7 @@ async def _given(request: Request) -> dict[str, Any]:
         errors=(409,),
     ),
 )
-async def change(request: Request, index: int, room: Room) -> Response:
+async def change(request: Request, index: FromPath[int], room: Room) -> Response:
     given = await _given(request)
     return answer(await room.db.write(devices.change_at, actor_of(request), index, given))
 
@@ -88,7 +89,7 @@ async def change(request: Request, index: int, room: Room) -> Response:
         errors=(409,),
     ),
 )
-async def change_by_id(request: Request, device_id: str, room: Room) -> Response:
+async def change_by_id(request: Request, device_id: FromPath[str], room: Room) -> Response:
     given = await _given(request)
     return answer(await room.db.write(devices.change_by_id, actor_of(request), device_id, given))
 
@@ -97,7 +98,7 @@ async def change_by_id(request: Request, device_id: str, room: Room) -> Response
     "/api/devices/{index:int}/swap",
     **operation("Two devices change places", role=Role.OPERATOR, body=SWAP, answers={200: DeviceDetail}),
 )
-async def swap(request: Request, index: int, room: Room) -> Response:
+async def swap(request: Request, index: FromPath[int], room: Room) -> Response:
     body = await read_body(request)
     return answer(await room.db.write(devices.swap, actor_of(request), index, body))
 
@@ -106,7 +107,7 @@ async def swap(request: Request, index: int, room: Room) -> Response:
     "/api/devices/{index:int}/release",
     **operation("Give up the index", role=Role.OPERATOR, body=RELEASE, body_optional=True, answers={200: DeviceDetail}),
 )
-async def release(request: Request, index: int, room: Room) -> Response:
+async def release(request: Request, index: FromPath[int], room: Room) -> Response:
     body = await read_body(request)
     return answer(await room.db.write(devices.release, actor_of(request), index, body))
 
@@ -115,7 +116,7 @@ async def release(request: Request, index: int, room: Room) -> Response:
     "/api/devices/{index:int}/quarantine",
     **operation("Keep runs away", role=Role.OPERATOR, body=QUARANTINE, answers={200: DeviceDetail}),
 )
-async def quarantine(request: Request, index: int, room: Room) -> Response:
+async def quarantine(request: Request, index: FromPath[int], room: Room) -> Response:
     body = await read_body(request)
     return answer(await room.db.write(devices.quarantine, actor_of(request), index, body))
 
@@ -124,7 +125,7 @@ async def quarantine(request: Request, index: int, room: Room) -> Response:
     "/api/devices/{index:int}/quarantine",
     **operation("Let runs use the device again", role=Role.OPERATOR, answers={200: DeviceDetail}),
 )
-async def end_quarantine(request: Request, index: int, room: Room) -> Response:
+async def end_quarantine(request: Request, index: FromPath[int], room: Room) -> Response:
     return answer(await room.db.write(devices.end_quarantine, actor_of(request), index))
 
 
@@ -146,7 +147,7 @@ async def list_conflicts(room: Room) -> Response:
         answers={200: DeviceDetail},
     ),
 )
-async def resolve_conflict(request: Request, conflict_id: str, room: Room) -> Response:
+async def resolve_conflict(request: Request, conflict_id: FromPath[str], room: Room) -> Response:
     body = await read_body(request)
     return answer(await room.db.write(devices.resolve_conflict, actor_of(request), conflict_id, body))
 

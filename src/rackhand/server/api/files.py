@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import get, post
+from litestar.params import FromPath
 
 from rackhand.core.assets import SHA256_PATTERN
 from rackhand.core.errors import Malformed
@@ -63,7 +64,7 @@ async def upload_file(request: Request, room: Room) -> Response:
     "/api/files/{sha256:str}",
     **operation("What is known of a file", role=Role.VIEWER, path={"sha256": _SHA256}, answers={200: FileView}),
 )
-async def get_file(room: Room, sha256: str) -> Response:
+async def get_file(room: Room, sha256: FromPath[str]) -> Response:
     return answer(await room.db.read(files.get_file, sha256))
 
 

@@ -2,6 +2,7 @@
 
 from litestar import Response as LitestarResponse
 from litestar import delete, get, patch, post
+from litestar.params import FromPath
 
 from rackhand.engine import enrolment
 from rackhand.engine.access import Role
@@ -31,7 +32,7 @@ async def list_nodes(room: Room) -> Response:
 
 
 @get("/api/nodes/{node_id:str}", **operation("One node", role=Role.VIEWER, answers={200: NodeView}))
-async def get_node(node_id: str, room: Room) -> Response:
+async def get_node(node_id: FromPath[str], room: Room) -> Response:
     return answer(await room.db.read(enrolment.get, node_id))
 
 
@@ -39,7 +40,7 @@ async def get_node(node_id: str, room: Room) -> Response:
     "/api/nodes/{node_id:str}",
     **operation("Rename a node", role=Role.ADMIN, body=NODE_CHANGE, answers={200: NodeView}),
 )
-async def rename(request: Request, node_id: str, room: Room) -> Response:
+async def rename(request: Request, node_id: FromPath[str], room: Room) -> Response:
     body = await read_body(request)
     return answer(await room.db.write(enrolment.rename, actor_of(request), node_id, body))
 
@@ -50,7 +51,7 @@ async def rename(request: Request, node_id: str, room: Room) -> Response:
         "Forget a node: its work is closed, its devices stay without a node", role=Role.ADMIN, answers={204: None}
     ),
 )
-async def remove(request: Request, node_id: str, room: Room) -> LitestarResponse[None]:
+async def remove(request: Request, node_id: FromPath[str], room: Room) -> LitestarResponse[None]:
     await room.db.write(enrolment.remove, actor_of(request), node_id)
     room.wakeups.wake(node_id)
     return answer_empty()
@@ -60,7 +61,7 @@ async def remove(request: Request, node_id: str, room: Room) -> LitestarResponse
     "/api/nodes/{node_id:str}/rotate",
     **operation("A new token; the old one dies at once", role=Role.ADMIN, answers={200: EnrolledNode}),
 )
-async def rotate(request: Request, node_id: str, room: Room) -> Response:
+async def rotate(request: Request, node_id: FromPath[str], room: Room) -> Response:
     return answer(await room.db.write(enrolment.rotate, actor_of(request), node_id))
 
 
@@ -74,7 +75,7 @@ async def rotate(request: Request, node_id: str, room: Room) -> Response:
         answers={200: NodeView},
     ),
 )
-async def drain(request: Request, node_id: str, room: Room) -> Response:
+async def drain(request: Request, node_id: FromPath[str], room: Room) -> Response:
     body = await read_body(request)
     view = await room.db.write(enrolment.drain, actor_of(request), node_id, body)
     room.wakeups.wake(node_id)

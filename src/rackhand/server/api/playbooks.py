@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import delete, get, post, put
+from litestar.params import FromPath
 
 from rackhand.core.playbook import PLAYBOOK
 from rackhand.core.schema import Field, Integer, Text
@@ -77,7 +78,7 @@ async def register_presets(request: Request, room: Room) -> Response:
     "/api/playbooks/{playbook_id:str}",
     **operation("A playbook with its current steps", role=Role.VIEWER, answers={200: PlaybookView}),
 )
-async def get_playbook(room: Room, playbook_id: str) -> Response:
+async def get_playbook(room: Room, playbook_id: FromPath[str]) -> Response:
     return answer(await room.db.read(playbooks.get_playbook, playbook_id))
 
 
@@ -91,7 +92,7 @@ async def get_playbook(room: Room, playbook_id: str) -> Response:
         errors=(409,),
     ),
 )
-async def update_playbook(request: Request, room: Room, playbook_id: str) -> Response:
+async def update_playbook(request: Request, room: Room, playbook_id: FromPath[str]) -> Response:
     body = await read_body(request)
     return answer(await room.db.write(playbooks.update_playbook, actor_of(request), playbook_id, body))
 
@@ -100,7 +101,7 @@ async def update_playbook(request: Request, room: Room, playbook_id: str) -> Res
     "/api/playbooks/{playbook_id:str}",
     **operation("Archive a playbook; its runs keep their revision", role=Role.OPERATOR, answers={204: None}),
 )
-async def archive_playbook(request: Request, room: Room, playbook_id: str) -> Response:
+async def archive_playbook(request: Request, room: Room, playbook_id: FromPath[str]) -> Response:
     await room.db.write(playbooks.archive_playbook, actor_of(request), playbook_id)
     return answer_empty()
 
@@ -109,7 +110,7 @@ async def archive_playbook(request: Request, room: Room, playbook_id: str) -> Re
     "/api/playbooks/{playbook_id:str}/revisions",
     **operation("Revisions, newest first", role=Role.VIEWER, query=PAGE, answers={200: Page[PlaybookRevision]}),
 )
-async def list_revisions(request: Request, room: Room, playbook_id: str) -> Response:
+async def list_revisions(request: Request, room: Room, playbook_id: FromPath[str]) -> Response:
     return answer(await room.db.read(playbooks.list_revisions, playbook_id, read_query(request)))
 
 
@@ -117,7 +118,7 @@ async def list_revisions(request: Request, room: Room, playbook_id: str) -> Resp
     "/api/playbooks/{playbook_id:str}/revisions/{revision:int}",
     **operation("One revision", role=Role.VIEWER, path={"revision": _REVISION}, answers={200: PlaybookRevision}),
 )
-async def get_revision(room: Room, playbook_id: str, revision: int) -> Response:
+async def get_revision(room: Room, playbook_id: FromPath[str], revision: FromPath[int]) -> Response:
     return answer(await room.db.read(playbooks.load_revision, playbook_id, revision))
 
 
@@ -130,7 +131,7 @@ async def get_revision(room: Room, playbook_id: str, revision: int) -> Response:
         answers={200: Content(("application/yaml",))},
     ),
 )
-async def export_playbook(request: Request, room: Room, playbook_id: str) -> Response:
+async def export_playbook(request: Request, room: Room, playbook_id: FromPath[str]) -> Response:
     revision = read_query(request)["revision"]
     found = await room.db.read(playbooks.load_revision, playbook_id, revision)
     headers = {"Content-Disposition": f'attachment; filename="playbook-{found.playbook_id}-{found.revision}.yaml"'}

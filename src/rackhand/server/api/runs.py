@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import get, post
+from litestar.params import FromPath
 
 from rackhand.core.schema import Choice, Field, Integer, Text
 from rackhand.engine import exports, reruns, run_views, runs
@@ -100,7 +101,7 @@ async def list_runs(request: Request, room: Room) -> Response:
         headers={"If-None-Match": "an ETag of this run; unchanged: 304"},
     ),
 )
-async def detail(request: Request, room: Room, run_id: str) -> Response:
+async def detail(request: Request, room: Room, run_id: FromPath[str]) -> Response:
     since = read_query(request)["since"]
     rev = await room.db.read(run_views.get_rev, run_id)
     etag = _etag(rev, since)
@@ -125,7 +126,7 @@ def _stop(tx: Tx, request: Request, room: Room, run_id: str) -> Stopped:
     "/api/runs/{run_id:str}/stop",
     **operation("Stop a run", role=Role.OPERATOR, answers={200: CreatedRun}),
 )
-async def stop(request: Request, room: Room, run_id: str) -> Response:
+async def stop(request: Request, room: Room, run_id: FromPath[str]) -> Response:
     stopped = await room.db.write(_stop, request, room, run_id)
     room.wakeups.wake_all(stopped.wake)
     return answer(stopped.view)
@@ -149,7 +150,7 @@ def _rerun(tx: Tx, request: Request, run_id: str, body: dict[str, Any]) -> Creat
         idempotent=True,
     ),
 )
-async def rerun(request: Request, room: Room, run_id: str) -> Response:
+async def rerun(request: Request, room: Room, run_id: FromPath[str]) -> Response:
     body = await read_body(request)
     created = await room.db.write(_rerun, request, run_id, body)
     room.wakeups.wake_all(created.wake)
@@ -165,7 +166,7 @@ async def rerun(request: Request, room: Room, run_id: str) -> Response:
         answers={200: Content(("application/xml", "text/csv", "application/json"))},
     ),
 )
-async def export(request: Request, room: Room, run_id: str) -> Response:
+async def export(request: Request, room: Room, run_id: FromPath[str]) -> Response:
     wanted = read_query(request)["format"]
     loaded = await room.db.read(exports.load, run_id)
     body = _render(wanted, loaded)
@@ -187,7 +188,7 @@ _INDEX = {"index": Integer(0, 1_000_000)}
     "/api/runs/{run_id:str}/devices/{index:int}",
     **operation("One device of a run", role=Role.VIEWER, path=_INDEX, answers={200: DeviceRunDetail}),
 )
-async def device_detail(room: Room, run_id: str, index: int) -> Response:
+async def device_detail(room: Room, run_id: FromPath[str], index: FromPath[int]) -> Response:
     return answer(await room.db.read(run_views.get_device_run, run_id, index))
 
 
@@ -201,7 +202,7 @@ async def device_detail(room: Room, run_id: str, index: int) -> Response:
         answers={200: LogPage},
     ),
 )
-async def device_log(request: Request, room: Room, run_id: str, index: int) -> Response:
+async def device_log(request: Request, room: Room, run_id: FromPath[str], index: FromPath[int]) -> Response:
     query = read_query(request)
     return answer(await room.db.read(run_views.get_log, run_id, index, query["after"], query["limit"]))
 

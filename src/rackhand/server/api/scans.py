@@ -1,6 +1,7 @@
 """Routes of scans: ask nodes to look for devices now, and see what they found."""
 
 from litestar import get, post
+from litestar.params import FromPath
 
 from rackhand.engine import scans
 from rackhand.engine.access import Role
@@ -32,7 +33,7 @@ async def create(request: Request, room: Room) -> Response:
     "/api/nodes/scan/{scan_job_id:str}",
     **operation("How a scan goes", role=Role.VIEWER, answers={200: ScanView}),
 )
-async def get_scan(scan_job_id: str, room: Room) -> Response:
+async def get_scan(scan_job_id: FromPath[str], room: Room) -> Response:
     return answer(await room.db.read(scans.get, scan_job_id))
 
 

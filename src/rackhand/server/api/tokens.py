@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import delete, get, post
+from litestar.params import FromPath
 
 from rackhand.core.schema import Choice, Field, Integer, Record, Text
 from rackhand.engine import tokens
@@ -37,7 +38,7 @@ async def issue_token(request: Request, room: Room) -> Response:
 
 
 @delete("/api/tokens/{token_id:str}", **operation("Revoke a token", role=Role.ADMIN, answers={204: None}))
-async def revoke_token(request: Request, room: Room, token_id: str) -> Response:
+async def revoke_token(request: Request, room: Room, token_id: FromPath[str]) -> Response:
     await room.db.write(tokens.revoke_token, actor_of(request), token_id)
     return answer_empty()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from litestar import get, post, put
+from litestar.params import FromPath
 
 from rackhand.core.errors import Conflict, FieldError, Invalid, Malformed, NotAllowed
 from rackhand.core.schema import Field, Integer, ListOf, Record, Text
@@ -140,7 +141,7 @@ def _batch(reply: Reply) -> BatchAnswer:
         headers={"Content-Digest": "sha-256=:<base64>: of the content, as declared"},
     ),
 )
-async def upload(request: Request, room: Room, artifact_id: str) -> Response:
+async def upload(request: Request, room: Room, artifact_id: FromPath[str]) -> Response:
     node_id = actor_of(request).node_id or ""
     row = await room.db.read(artifacts.declared, node_id, artifact_id)
     if row.status == "stored":
@@ -178,7 +179,7 @@ def _digest(request: Request) -> str | None:
         headers={"Range": "bytes=first-last"},
     ),
 )
-async def file(request: Request, room: Room, sha256: str) -> Response:
+async def file(request: Request, room: Room, sha256: FromPath[str]) -> Response:
     found = await room.db.read(files.get_file, sha256)
     return await serve(request, room.files, key_of(sha256), found.size, {"ETag": f'"{sha256}"'})
 

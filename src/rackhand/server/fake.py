@@ -1,0 +1,89 @@
+"""For tests: the application in process over a fresh database. Production never imports this."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from httpx import ASGITransport, AsyncClient, Response
+from litestar import Litestar
+
+from rackhand.engine import enrolment, tokens
+from rackhand.engine.access import SYSTEM, Role
+from rackhand.server.app import make_app, room_of
+from rackhand.server.room import Parts
+from rackhand.server.settings import Settings
+from rackhand.store.db import Database
+from rackhand.store.fake import DatabasePlace, FakeClock
+
+BOOTSTRAP = "bootstrap-token-of-the-tests-0123456789"
+_NEVER_MS = 604_800_000
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A running application: `get`, `post` ... send the credential of `token`; None sends none."""
+
+    app: Litestar
+    db: Database
+    clock: FakeClock
+    client: AsyncClient
+    token: str | None = BOOTSTRAP
+
+    @property
+    def room(self) -> Parts:
+        return room_of(self.app)
+
+    def using(self, token: str | None) -> "Api":
+        """The same application, called with another credential."""
+        return Api(self.app, self.db, self.clock, self.client, token)
+
+    async def role(self, role: Role) -> "Api":
+        """Called with a new API token of this role."""
+        body = {"name": f"the {role}", "role": role.value, "expires_in_s": None}
+        return self.using((await self.db.write(tokens.issue_token, SYSTEM, body)).token)
+
+    async def node(self, node_id: str) -> "Api":
+        """Called with the token of a newly enrolled node."""
+        return self.using((await self.db.write(enrolment.enrol, SYSTEM, {"id": node_id, "name": None})).token)
+
+    async def send(self, method: str, path: str, **options: Any) -> Response:
+        headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        return await self.client.request(method, path, headers=headers | options.pop("headers", {}), **options)
+
+    async def get(self, path: str, **options: Any) -> Response:
+        return await self.send("GET", path, **options)
+
+    async def post(self, path: str, **options: Any) -> Response:
+        return await self.send("POST", path, **options)
+
+    async def put(self, path: str, **options: Any) -> Response:
+        return await self.send("PUT", path, **options)
+
+    async def delete(self, path: str, **options: Any) -> Response:
+        return await self.send("DELETE", path, **options)
+
+    async def make(self, path: str, body: Any) -> Any:
+        """POST that must be answered with 201; its JSON."""
+        answer = await self.post(path, json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPlace:
+    """A fresh database and data folder; opens applications over them."""
+
+    database: DatabasePlace
+    data: Path
+    settings: dict[str, Any] = field(default_factory=lambda: {"bootstrap_token": BOOTSTRAP, "sweep_ms": _NEVER_MS})
+
+    @asynccontextmanager
+    async def open(self, **settings: Any) -> AsyncIterator[Api]:
+        """The application with its background work running; the sweep passes once, at the start."""
+        async with self.database.started() as db:
+            app = make_app(db, Settings(data=self.data, **self.settings | settings))
+            transport = ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
+            async with app.lifespan(), AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                yield Api(app, db, self.database.clock, client)
