@@ -5,9 +5,8 @@ Belongs here: connections, hello, keys, streams with credit. Must not: what a se
 
 import asyncio
 import contextlib
-import socket
-import struct
 
+from rackhand.sim import hangup
 from rackhand.sim.auth import TOKEN_BYTES, Key, is_signed_by, parse_public_key
 from rackhand.sim.daemon import FEATURES, Daemon
 from rackhand.sim.device import SimDevice
@@ -82,7 +81,13 @@ class TransportStream:
 class Connection:
     """One adb server's connection to one device."""
 
-    def __init__(self, daemon: Daemon, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        daemon: Daemon,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        tasks: set[asyncio.Task[None]],
+    ) -> None:
         self._daemon = daemon
         self._device: SimDevice = daemon.device
         self._reader, self._writer = reader, writer
@@ -91,7 +96,7 @@ class Connection:
         self._peer_version = 0
         self._streams: dict[int, TransportStream] = {}
         self._next_stream = 1
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = tasks
         self._token = b""
         self._is_trusted = False
         self.pending_key: Key | None = None
@@ -208,10 +213,8 @@ class Connection:
 
     def cut(self, *, reset: bool) -> None:
         """End the connection, with a TCP reset or in order."""
-        sock = self._writer.get_extra_info("socket")
-        if reset and sock is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._writer.transport.abort()
+        if reset:
+            hangup.reset(self._writer)
         else:
             self._writer.close()
 
@@ -225,7 +228,7 @@ class TransportLink:
         self._daemon = Daemon(device)
         self._server: asyncio.Server | None = None
         self._connections: dict[Connection, asyncio.Task[None] | None] = {}
-        self._greetings: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def endpoint(self) -> str:
@@ -246,8 +249,15 @@ class TransportLink:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def stop(self) -> None:
+        """Shut, and end the services that still run."""
+        await self.shut()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = Connection(self._daemon, reader, writer)
+        connection = Connection(self._daemon, reader, writer, self._tasks)
         self._connections[connection] = asyncio.current_task()
         try:
             await connection.run()
@@ -269,8 +279,8 @@ class TransportLink:
                 self.device.authorized_keys.add(connection.pending_key)
                 connection.pending_key = None
                 task = asyncio.get_running_loop().create_task(connection.greet())
-                self._greetings.add(task)
-                task.add_done_callback(self._greetings.discard)
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
     def refresh(self) -> None:
         """Nothing to show: the adb server finds out by itself."""

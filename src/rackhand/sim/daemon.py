@@ -56,7 +56,8 @@ class GuardedStream:
         self.bytes_out += len(data)
 
     async def close(self) -> None:
-        await self._device.faults.until_off(*SILENT, "no_output")
+        if not self.is_gone:
+            await self._device.faults.until_off(*SILENT, "no_output")
         await self._stream.close()
 
 

@@ -20,6 +20,9 @@ class Link(Protocol):
     async def shut(self) -> None:
         """Make it unreachable and end live connections."""
 
+    async def stop(self) -> None:
+        """Shut for good; nothing of this link runs afterwards."""
+
     def cut(self, *, reset: bool) -> None:
         """End live connections, once."""
 
@@ -129,5 +132,5 @@ class LinkController:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.link.shut()
+        await self.link.stop()
         await self.device.processes.stop()

@@ -4,10 +4,9 @@ Belongs here: adb's view of a device. Must not: the wire protocol (`adb_server.p
 """
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable
 
+from rackhand.sim import hangup
 from rackhand.sim.device import SimDevice
 
 PORTS_PER_HUB = 7
@@ -55,13 +54,16 @@ class ServerLink:
         self.is_open = False
         self.cut(reset=False)
 
+    async def stop(self) -> None:
+        await self.shut()
+
     def cut(self, *, reset: bool) -> None:
         """End live streams."""
         for writer in list(self.streams):
-            sock = writer.get_extra_info("socket")
-            if reset and sock is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            writer.transport.abort()
+            if reset:
+                hangup.reset(writer)
+            else:
+                writer.transport.abort()
 
     def key_accepted(self) -> None:
         self.device.needs_key = False
