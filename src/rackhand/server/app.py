@@ -13,7 +13,19 @@ from litestar.types import ControllerRouterHandler
 from rackhand.engine.callbacks import CallbackWriter
 from rackhand.engine.sweep import sweep
 from rackhand.server import health, idempotency
-from rackhand.server.api import devices, nodes, scans, status
+from rackhand.server.api import (
+    artifacts,
+    catalog,
+    devices,
+    files,
+    nodes,
+    playbooks,
+    runs,
+    scans,
+    status,
+    tokens,
+    work,
+)
 from rackhand.server.auth import authorise
 from rackhand.server.background import Ticker
 from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
@@ -27,7 +39,7 @@ from rackhand.server.wakeups import Wakeups
 from rackhand.store.blobs import DirectoryBlobs
 from rackhand.store.db import Database
 
-MODULES = (health, devices, nodes, scans, status)
+MODULES = (health, catalog, files, playbooks, tokens, runs, artifacts, devices, nodes, scans, status, work)
 """Each has `handlers`."""
 
 
