@@ -1,0 +1,116 @@
+"""A small client of the HTTP API for commands: one method a verb, problem+json as errors, no retries behind one's back."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
+
+from rackhand.cli.outcome import Unreachable
+from rackhand.core.errors import (
+    Busy,
+    Conflict,
+    FieldError,
+    Invalid,
+    Malformed,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    RackhandError,
+    TooLarge,
+    UpgradeRequired,
+)
+
+_ERRORS: dict[int, type[RackhandError]] = {
+    400: Malformed,
+    401: NotAuthenticated,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+    413: TooLarge,
+    415: Malformed,
+    426: UpgradeRequired,
+    503: Busy,
+}
+
+
+class Client:
+    """Calls one server with one token. Every call has a deadline of `timeout_s`."""
+
+    def __init__(self, server: str, token: str, timeout_s: float = 30) -> None:
+        if urlsplit(server).scheme not in ("http", "https"):
+            raise ValueError(f"--server must be an http or https URL, not {server!r}")
+        self.server = server.rstrip("/")
+        self._token = token
+        self._timeout_s = timeout_s
+        is_local = urlsplit(server).hostname in ("127.0.0.1", "localhost", "::1")
+        self._opener = build_opener(ProxyHandler({})) if is_local else build_opener()
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
+        return self._json("GET", path, query=query)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._json("POST", path, body={} if body is None else body)
+
+    def patch(self, path: str, body: Any) -> Any:
+        return self._json("PATCH", path, body=body)
+
+    def delete(self, path: str) -> None:
+        self.send("DELETE", path)
+
+    def items(self, path: str, query: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        """All items of a cursor-paged list."""
+        cursor: str | None = None
+        while True:
+            page = self.get(path, {**(query or {}), **({"cursor": cursor} if cursor else {})})
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def _json(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None) -> Any:
+        raw = None if body is None else json.dumps(body).encode()
+        answer = self.send(method, path, query, raw, "application/json")
+        return json.loads(answer) if answer else None
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        content_type: str | None = None,
+    ) -> bytes:
+        """The raw body of the answer; an error answer raises the class of its status."""
+        asked = {key: value for key, value in (query or {}).items() if value is not None}
+        url = self.server + quote(path) + (f"?{urlencode(asked)}" if asked else "")
+        headers = {"Authorization": f"Bearer {self._token}", "X-Rackhand-Client": "cli"}
+        if body is not None and content_type:
+            headers["Content-Type"] = content_type
+        request = Request(url, data=body, headers=headers, method=method)  # noqa: S310 - scheme checked above
+        try:
+            with self._opener.open(request, timeout=self._timeout_s) as answer:
+                return bytes(answer.read())
+        except HTTPError as error:
+            with error:
+                raise _problem(error.code, error.read()) from None
+        except (URLError, OSError) as error:
+            reason = getattr(error, "reason", error)
+            raise Unreachable(
+                f"{self.server} does not answer ({reason}); nothing was changed: is `rackhand serve` running there?"
+            ) from error
+
+
+def _problem(status: int, body: bytes) -> RackhandError:
+    try:
+        problem = json.loads(body)
+        detail = str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        problem, detail = {}, f"the server answered {status}"
+    if status == 422:
+        errors = [FieldError(e["path"], "{m}", {"m": e["message"]}) for e in problem.get("errors", [])]
+        return Invalid(errors, detail)
+    if status == 401:
+        detail += " (set RACKHAND_TOKEN or --token)"
+    return _ERRORS.get(status, RackhandError)(detail)

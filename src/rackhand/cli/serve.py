@@ -1,0 +1,33 @@
+"""`rackhand serve`: the HTTP server."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rackhand.cli.outcome import Exit, fail, reported
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1)")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (8765); 0 picks a free one")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the database and files (rackhand-data)")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings")] = None,
+    behind_proxy: Annotated[bool | None, typer.Option(help="A proxy on this machine ends TLS")] = None,
+) -> None:
+    """Run the server. Prints `Ready http://HOST:PORT` once it answers. Settings: RACKHAND_* (docs/settings.md)."""
+    from rackhand.server import main, settings
+
+    flags = {"host": host, "port": port, "data": data, "behind_proxy": behind_proxy}
+    try:
+        loaded = settings.load(flags, os.environ, config)
+    except settings.SettingError as error:
+        fail(str(error), Exit.USAGE)
+    main.set_up_logging(loaded)
+    with reported():
+        try:
+            asyncio.run(main.serve(loaded, lambda url: print(f"Ready {url}", flush=True)))
+        except KeyboardInterrupt:
+            raise SystemExit(int(Exit.SUCCEEDED)) from None
