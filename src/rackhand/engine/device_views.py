@@ -116,13 +116,12 @@ class ConflictList:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceDetail:
-    """One device with everything that is known of it."""
+class DeviceDetail(DeviceView):
+    """One device with everything that is known of it; `conflicts` are the open ones about its serial."""
 
-    device: DeviceView
     node_online: bool
     lease: LeaseView | None
-    conflict: ConflictView | None
+    conflicts: tuple[ConflictView, ...]
     runs: tuple[DeviceRunView, ...]
 
 
@@ -136,21 +135,23 @@ _RENAMED = {
 
 def view(row: DeviceRow) -> DeviceView:
     """A row as it is shown."""
-    values: dict[str, Any] = {
-        name: getattr(row, _RENAMED.get(name, name)) for name in DeviceView.__slots__ if name != "activity_name"
-    }
-    return DeviceView(activity_name=Activity(row.activity).name.lower(), **values)
+    return DeviceView(**_shown(row))
+
+
+def _shown(row: DeviceRow) -> dict[str, Any]:
+    names = [name for name in DeviceView.__slots__ if name != "activity_name"]
+    values = {name: getattr(row, _RENAMED.get(name, name)) for name in names}
+    return values | {"activity_name": Activity(row.activity).name.lower()}
 
 
 def detail(tx: Tx, row: DeviceRow) -> DeviceDetail:
     """A row with its lease, conflict and latest device runs."""
     lease = devices.live_lease(tx, row.id)
-    conflict = next(iter(devices.conflicts(tx, serial=row.serial)), None)
     return DeviceDetail(
-        device=view(row),
+        **_shown(row),
         node_online=row.node_is_online,
         lease=None if lease is None else _pick(LeaseView, lease),
-        conflict=None if conflict is None else conflict_view(conflict),
+        conflicts=tuple(conflict_view(conflict) for conflict in devices.conflicts(tx, serial=row.serial)),
         runs=tuple(_pick(DeviceRunView, run) for run in devices.device_runs(tx, row.id, RECENT)),
     )
 

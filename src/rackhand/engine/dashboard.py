@@ -1,0 +1,157 @@
+"""The dashboard: key figures, hourly series, the to-do list, a small heatmap and the last runs, in one snapshot."""
+
+import re
+from dataclasses import dataclass
+
+from rackhand.core.clock import Millis
+from rackhand.core.heatmap import pack
+from rackhand.core.kpi import HOUR_MS, by_hour, middle, rate
+from rackhand.core.states import FAILED_STEPS, RunStatus, StepStatus
+from rackhand.engine.todo import Todo, todos
+from rackhand.store import devices, inventory, nodes, runs, stats, tiles
+from rackhand.store.db import Tx
+from rackhand.store.stats import Limits, Moments
+
+WINDOW_PATTERN = r"^([1-9][0-9]{0,2}h|[1-9][0-9]?d)$"
+RECENT_RUNS = 10
+LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Kpis:
+    """Key figures; a rate or median of nothing is null. Steps and times are of runs made in the window."""
+
+    devices: int
+    online_devices: int
+    attention_devices: int
+    runs: int
+    open_runs: int
+    steps: int
+    failed_steps: int
+    step_success_rate: float | None
+    median_device_run_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """One bar: `offline` counts device runs skipped because the device was offline."""
+
+    hour_at: Millis
+    runs: int
+    steps: int
+    failed_steps: int
+    offline: int
+
+
+@dataclass(frozen=True, slots=True)
+class MiniHeatmap:
+    """All tiles, one hex digit each."""
+
+    rev: int
+    layout: int
+    packed: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunBrief:
+    """A run in a short list."""
+
+    id: str
+    title: str
+    status: RunStatus
+    counts: dict[str, int]
+    created_at: Millis
+    started_at: Millis | None
+    finished_at: Millis | None
+    last_error_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """Everything on the page, of one moment."""
+
+    window_hours: int
+    kpis: Kpis
+    series: tuple[Hour, ...]
+    todo: tuple[Todo, ...]
+    heatmap: MiniHeatmap
+    recent_runs: tuple[RunBrief, ...]
+
+
+def hours_of(window: str) -> int:
+    """`24h` -> 24, `7d` -> 168; ValueError for anything that WINDOW_PATTERN refuses."""
+    if not re.fullmatch(WINDOW_PATTERN.strip("^$"), window):
+        raise ValueError(f"not a window such as 24h or 7d: {window[:20]!r}")
+    return int(window[:-1]) * (24 if window.endswith("d") else 1)
+
+
+def read(tx: Tx, window: str = "24h") -> Dashboard:
+    """The dashboard over the hours of the window; the last one is the current hour, begun or not."""
+    hours = hours_of(window)
+    since = (tx.now // HOUR_MS - hours + 1) * HOUR_MS
+    steps = stats.step_hours(tx, since)
+    return Dashboard(
+        window_hours=hours,
+        kpis=_kpis(tx, since, steps),
+        series=_series(tx, since, hours, steps),
+        todo=_todo(tx),
+        heatmap=_heatmap(tx),
+        recent_runs=_recent(tx),
+    )
+
+
+def _sum(moments: dict[str, Moments], statuses: frozenset[StepStatus]) -> int:
+    return sum(amount for status in statuses for _, amount in moments.get(status, []))
+
+
+_ENDED = FAILED_STEPS | {StepStatus.SUCCEEDED}
+
+
+def _kpis(tx: Tx, since: Millis, steps: dict[str, Moments]) -> Kpis:
+    total, online, attention = stats.count_devices(tx, LIMITS)
+    ended = _sum(steps, _ENDED)
+    return Kpis(
+        devices=total,
+        online_devices=online,
+        attention_devices=attention,
+        runs=sum(stats.count_runs(tx, since).values()),
+        open_runs=stats.count_open_runs(tx),
+        steps=ended,
+        failed_steps=_sum(steps, FAILED_STEPS),
+        step_success_rate=rate(_sum(steps, frozenset({StepStatus.SUCCEEDED})), ended),
+        median_device_run_ms=middle(stats.durations_ms(tx, since)),
+    )
+
+
+def _series(tx: Tx, since: Millis, hours: int, steps: dict[str, Moments]) -> tuple[Hour, ...]:
+    def bars(moments: Moments) -> list[int]:
+        return by_hour(moments, tx.now, hours)
+
+    ended = [moment for status in _ENDED for moment in steps.get(status, [])]
+    failed = [moment for status in FAILED_STEPS for moment in steps.get(status, [])]
+    columns = (bars(stats.run_hours(tx, since)), bars(ended), bars(failed), bars(stats.offline_hours(tx, since)))
+    return tuple(Hour(since + i * HOUR_MS, *amounts) for i, amounts in enumerate(zip(*columns, strict=True)))
+
+
+def _todo(tx: Tx) -> tuple[Todo, ...]:
+    troubled = stats.troubles(tx, LIMITS)
+    run_ids = sorted({device.activity_run_id for device in troubled if device.activity_run_id})
+    return todos(
+        nodes.all_nodes(tx),
+        troubled,
+        nodes.transports(tx),
+        devices.conflicts(tx),
+        stats.run_titles(tx, run_ids),
+        LIMITS,
+    )
+
+
+def _heatmap(tx: Tx) -> MiniHeatmap:
+    fleet = inventory.load_fleet(tx)
+    return MiniHeatmap(fleet.rev, fleet.layout, pack(tiles.codes(tx)))
+
+
+def _recent(tx: Tx) -> tuple[RunBrief, ...]:
+    rows = runs.page(tx, limit=RECENT_RUNS)
+    names = RunBrief.__slots__
+    return tuple(RunBrief(**{name: getattr(row, name) for name in names}) for row in rows)
