@@ -22,7 +22,9 @@ def seen(serial: str | None, usb_path: str | None = None, handle: str = "h") -> 
     ],
 )
 def test_natural_order(ordered: list[str]) -> None:
-    assert sorted(ordered[::-1], key=natural_key) == ordered
+    upside_down = ordered[::-1]
+
+    assert sorted(upside_down, key=natural_key) == ordered
 
 
 @given(st.lists(st.text("ab1٣²-. 9", max_size=12), max_size=6))

@@ -79,7 +79,7 @@ def test_every_pair_of_states(machine: Machine[Any], drawn: str, final: set[str]
 
 @every_machine
 def test_a_machine_knows_all_its_states_and_which_are_final(machine: Machine[Any], drawn: str, final: set[str]) -> None:
-    states = type(machine.initial)
+    states: list[str] = list(type(machine.initial))
 
     assert set(machine.moves) == set(states)
     assert machine.final == final
