@@ -172,7 +172,7 @@ scan_jobs = Table(
     belongs_to("nodes", ("node_id",), cascade=True),
     one_of("status", ScanStatus),
     index("ix_scan_jobs_parent", "parent_id"),
-    index("ix_scan_jobs_pending", "node_id", where=_SCAN_OPEN),
+    index("ix_scan_jobs_pending", "node_id", where="status = 'queued'"),
     index("ix_scan_jobs_deadline", "deadline_at", where=_SCAN_OPEN),
     comment="requests to a node to list its devices now",
 )

@@ -576,7 +576,7 @@ CREATE INDEX ix_scan_jobs_deadline ON scan_jobs (workspace_id, deadline_at) WHER
 
 CREATE INDEX ix_scan_jobs_parent ON scan_jobs (workspace_id, parent_id);
 
-CREATE INDEX ix_scan_jobs_pending ON scan_jobs (workspace_id, node_id) WHERE status IN ('queued', 'running');
+CREATE INDEX ix_scan_jobs_pending ON scan_jobs (workspace_id, node_id) WHERE status = 'queued';
 
 CREATE INDEX ix_schedules_due ON schedules (workspace_id, next_at) WHERE is_enabled;
 
