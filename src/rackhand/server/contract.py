@@ -84,7 +84,7 @@ def operation(
     declared = Operation(
         summary, role, answers, errors, body, query or {}, path or {}, idempotent, headers or {}, body_optional
     )
-    arguments: dict[str, Any] = {"opt": {"operation": declared}, "status_code": min(answers), "summary": summary}
+    arguments: dict[str, Any] = {"opt": {"operation": declared}, "status_code": 200, "summary": summary}
     if idempotent:
         arguments |= {"before_request": idempotency.claim, "after_request": idempotency.keep}
     if body == Content():
