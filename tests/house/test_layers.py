@@ -12,7 +12,7 @@ MAY_IMPORT = {
     "core": set[str](),
     "wire": {"core"},
     "store": {"core"},
-    "engine": {"core", "store"},
+    "engine": {"core", "wire", "store"},  # ADR 12
     "server": {"core", "wire", "store", "engine"},
     "agent": {"core", "wire"},
     "sim": {"core", "wire", "agent"},
