@@ -16,6 +16,7 @@ from rackhand.server import health, idempotency
 from rackhand.server.api import (
     artifacts,
     catalog,
+    dashboard,
     devices,
     files,
     nodes,
@@ -39,7 +40,7 @@ from rackhand.server.wakeups import Wakeups
 from rackhand.store.blobs import DirectoryBlobs
 from rackhand.store.db import Database
 
-MODULES = (health, catalog, files, playbooks, tokens, runs, artifacts, devices, nodes, scans, status, work)
+MODULES = (health, catalog, files, playbooks, tokens, runs, artifacts, dashboard, devices, nodes, scans, status, work)
 """Each has `handlers`."""
 
 
