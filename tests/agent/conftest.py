@@ -1,125 +1,81 @@
-"""What the agent's stories share: a real adb binary, free ports, and racks of simulated devices on both fronts.
-
-`rack` runs every story twice: against the simulated adb server, and through the real adb server with the same
-simulated devices behind it.
-
-    def test_x(rack: RackMaker) -> None:
-        async def story() -> None:
-            async with rack(2) as r:
-                await r.device(1).shell("true")     # rackhand.agent.adb.device.AdbDevice
-                r.sim(1).journal.commands()         # rackhand.sim.device.SimDevice
-        asyncio.run(story())
-"""
+"""A rack for stories: simulated devices behind a simulated adb server, a fake server, and a real agent between them."""
 
 import asyncio
-import os
-import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rackhand.agent.adb.binary import Binary, find_binary
-from rackhand.agent.adb.client import Adb
-from rackhand.agent.adb.device import AdbDevice
-from rackhand.agent.adb.supervisor import Supervisor
+from rackhand.agent.fake import FAST, FakeServer
+from rackhand.agent.main import run_agent
+from rackhand.agent.settings import AgentSettings
 from rackhand.sim.device import SimDevice
-from rackhand.sim.fleet import Fleet, Front
+from rackhand.sim.fleet import Fleet
 
 
-def pick_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture(scope="session")
-def adb_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """adb makes its key in the home folder; the tests give it one of their own."""
-    home = tmp_path_factory.mktemp("adb-home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(home))
-        yield home
-
-
-@pytest.fixture(scope="session")
-def binary(adb_home: Path) -> Binary:
-    """A real adb binary; its absence is a failure, not a skip."""
-    return asyncio.run(find_binary())
-
-
-@pytest.fixture
-def port() -> int:
-    return pick_port()
-
-
-@dataclass(frozen=True)
+@dataclass
 class Rack:
-    """Simulated devices and a client that sees them."""
+    """`start` and `stop` the agent as often as the story needs; its data folder stays."""
 
     fleet: Fleet
-    adb: Adb
-    supervisor: Supervisor | None
+    server: FakeServer
+    settings: AgentSettings
+    stop_event: asyncio.Event = field(default_factory=asyncio.Event)
+    task: "asyncio.Task[int] | None" = None
 
-    def device(self, index: int) -> AdbDevice:
-        return self.adb.device(self.fleet.handle(index))
+    def device(self, number: int = 1) -> SimDevice:
+        return self.fleet.device(number)
 
-    def sim(self, index: int) -> SimDevice:
-        return self.fleet.device(index)
+    async def start(self, **changes: Any) -> None:
+        """Run the agent until it reported every device online."""
+        self.settings = replace(self.settings, **changes)
+        self.stop_event = asyncio.Event()
+        seen = len(self.server.beats)
+        self.task = asyncio.create_task(run_agent(self.settings, self.stop_event))
+        await self.server.until(lambda: self.is_online(seen))
 
-    async def kill_server(self) -> None:
-        """End the adb server without any warning."""
-        if self.supervisor is None:
-            await self.fleet.servers[0].stop()
-            return
-        assert self.supervisor.state.pid is not None
-        os.kill(self.supervisor.state.pid, signal.SIGTERM)
+    def is_online(self, since: int = 0) -> bool:
+        assert self.task is None or not self.task.done(), self.task
+        lists = [beat.devices for beat in self.server.beats[since:] if beat.devices]
+        return any(len(devices) == len(self.fleet.devices) and all(d.online for d in devices) for devices in lists)
 
-    async def until(self, index: int, state: str) -> None:
-        """Wait until adb calls a device so."""
-        async with asyncio.timeout(20):
-            async for entries in self.adb.track():
-                if any(e.serial == self.fleet.handle(index) and e.state == state for e in entries):
-                    return
-
-
-RackMaker = Callable[[int], AbstractAsyncContextManager[Rack]]
-
-
-@asynccontextmanager
-async def open_rack(count: int, front: Front, binary: Binary) -> AsyncIterator[Rack]:
-    async with Fleet(count, front=front) as fleet:
-        if front == "server":
-            yield Rack(fleet, Adb(port=fleet.server_port), None)
-            return
-        adb = Adb(port=pick_port())
-        supervisor = Supervisor(adb, binary_path=binary.path, has_usb=False)
-        await supervisor.start()
-        try:
-            for endpoint in fleet.endpoints:
-                await adb.connect(endpoint)
-            yield Rack(fleet, adb, supervisor)
-        finally:
-            await adb.close()
-            await supervisor.close()
-
-
-@pytest.fixture(params=["server", "transport"])
-def rack(request: pytest.FixtureRequest, binary: Binary) -> RackMaker:
-    """A maker of racks, once for each front."""
-    return lambda count: open_rack(count, request.param, binary)
+    async def stop(self) -> int | None:
+        """End the agent as a signal would; its exit code."""
+        self.stop_event.set()
+        task, self.task = self.task, None
+        return await task if task is not None else None
 
 
 @pytest.fixture
-def real_rack(binary: Binary) -> RackMaker:
-    """A maker of racks behind the real adb server only."""
-    return lambda count: open_rack(count, "transport", binary)
+def rack(tmp_path: Path) -> Callable[..., AbstractAsyncContextManager[Rack]]:
+    """`async with rack(devices=2) as r:` with the agent running; `is_started=False` leaves it to the story."""
+
+    @asynccontextmanager
+    async def open_rack(devices: int = 1, *, is_started: bool = True, **settings: Any) -> AsyncIterator[Rack]:
+        async with Fleet(devices) as fleet, FakeServer() as server:
+            place = AgentSettings(server.url, "PC-01", "secret", tmp_path / "agent", adb_port=fleet.server_port)
+            rack = Rack(fleet, server, replace(place, **{"periods": FAST, **settings}))
+            try:
+                if is_started:
+                    await rack.start()
+                yield rack
+            finally:
+                await rack.stop()
+
+    return open_rack
 
 
 @pytest.fixture
-def server_rack(binary: Binary) -> RackMaker:
-    """A maker of racks behind the simulated adb server only, for what does not depend on the front."""
-    return lambda count: open_rack(count, "server", binary)
+def unused_port() -> Callable[[], int]:
+    """A loopback port on which nothing listens."""
+
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    return find

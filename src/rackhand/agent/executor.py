@@ -174,7 +174,7 @@ class DeviceRun:
         if not await self._kit.leases.admit(self._token):
             return replace(attempt, status=StepStatus.ABORTED, is_cancelled=True)
         actor = self._find()
-        if actor is None or not actor.is_online:
+        if actor is None or not (actor.is_online or await actor.probe()):
             trouble = DISCONNECTED if actor is None else f"device is {actor.health.value}"
             waiting = await self._wait_for_device(replace(attempt, trouble=trouble))
             if waiting.is_cancelled or not waiting.is_device_back:

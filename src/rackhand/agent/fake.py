@@ -31,9 +31,9 @@ FAST = AgentPeriods(
     retry_min_ms=10,
     retry_max_ms=40,
     poll_ms=50,
-    probe_ms=40,
-    probe_deadline_ms=60,
-    wait_probe_ms=15,
+    probe_ms=60,
+    probe_deadline_ms=300,
+    wait_probe_ms=20,
     progress_ms=20,
     poll_action_ms=10,
     cleanup_ms=300,
@@ -89,6 +89,7 @@ class FakeServer:
     uploads: dict[str, bytes] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    refused: list[Event] = field(default_factory=list)
     judge: Callable[[Event], str] | None = None
     answer_status: int = 0
     upload_failures: int = 0
@@ -129,7 +130,7 @@ class FakeServer:
     def give(self, serial: str, *steps: dict[str, Any], handle: str = "", **fields: Any) -> Job:
         """A job for a device; handed out with the next pull. `fields` are those of Job."""
         number = next(self._numbers)
-        policy = {"grace_wait_ms": 300, **fields.pop("policy", {})}
+        policy = {"grace_wait_ms": 5_000, **fields.pop("policy", {})}
         job = Job(
             lease=LeaseGrant(
                 token=f"lease-{number}", epoch=1, ttl_ms=self.ttl_ms, expires_at="2026-11-22T00:00:00.000Z"
@@ -232,6 +233,8 @@ class FakeServer:
             self._ids.add(event.event_id)
             self.events.append(Seen(event, payload))
             self._note(event, payload)
+        elif verdict != "duplicate":
+            self.refused.append(event)
         return {"event_id": event.event_id, "status": verdict}
 
     def _judge(self, event: Event) -> str:

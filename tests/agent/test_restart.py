@@ -1,0 +1,143 @@
+"""Stories of an agent that ends in the middle of work: what it does when it comes back. Once with a real kill -9."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from rackhand.agent.fake import make_step
+
+HERE = Path(__file__).parent
+GATED = "echo x >> /sdcard/count; if [ ! -f /sdcard/go ]; then sleep 600; fi; echo done"
+
+
+def shell(command: str, **fields: Any) -> dict[str, Any]:
+    return make_step("shell", params={"command": command}, **{"timeout_ms": 60_000, **fields})
+
+
+def count(r: Any) -> int:
+    node = r.device().files.get("/sdcard/count")
+    return 0 if node is None else r.device().files.read("/sdcard/count").count(b"x")
+
+
+def test_a_repeatable_step_is_taken_up_again_without_charge(rack: Any) -> None:
+    async def story() -> None:
+        async with rack() as r:
+            job = r.server.give("SIM00001", shell("echo first"), shell(GATED, effect="repeatable"), shell("echo last"))
+            await r.server.until(lambda: count(r) == 1)
+            assert await r.stop() == 0
+            r.device().files.write("/sdcard/go", b"")
+            await r.start()
+            end = await r.server.finished(job)
+
+            assert end.status == "succeeded"
+            assert r.server.steps(job) == [
+                (0, 1, "succeeded"),
+                (1, 1, "aborted"),
+                (1, 2, "succeeded"),
+                (2, 1, "succeeded"),
+            ]
+            assert len(r.server.of("task_started")) == 1
+            seqs = [s.event.seq for s in r.server.events if s.event.lease_token == job.lease.token]
+            assert seqs == sorted(set(seqs))
+
+    asyncio.run(story())
+
+
+def test_a_once_step_is_never_repeated(rack: Any) -> None:
+    async def story() -> None:
+        async with rack() as r:
+            job = r.server.give("SIM00001", shell(GATED, retry_count=3, on_failure="continue"), shell("echo last"))
+            await r.server.until(lambda: count(r) == 1)
+            await r.stop()
+            r.device().files.write("/sdcard/go", b"")
+            await r.start()
+
+            assert (await r.server.finished(job)).status == "succeeded"
+            assert r.server.steps(job) == [(0, 1, "aborted"), (1, 1, "succeeded")]
+            assert count(r) == 1
+
+    asyncio.run(story())
+
+
+def test_a_lease_that_ended_meanwhile_is_dropped_in_silence(rack: Any) -> None:
+    async def story() -> None:
+        async with rack() as r:
+            job = r.server.give("SIM00001", shell(GATED, effect="repeatable"))
+            await r.server.until(lambda: count(r) == 1)
+            await r.stop()
+            r.server.cancel(job.lease.token)
+            before = len(r.server.events)
+            await r.start()
+            other = r.server.give("SIM00001", shell("echo other"))
+            await r.server.finished(other)
+
+            assert [s for s in r.server.events[before:] if s.event.lease_token == job.lease.token] == []
+            assert count(r) == 1
+
+    asyncio.run(story())
+
+
+def test_nothing_is_done_before_the_lease_is_renewed(rack: Any) -> None:
+    async def story() -> None:
+        async with rack() as r:
+            job = r.server.give("SIM00001", shell(GATED, effect="repeatable"))
+            await r.server.until(lambda: count(r) == 1)
+            await r.stop()
+            r.server.answer_status = 503
+            restart = asyncio.create_task(r.start())
+            asked = len(r.server.requests)
+            await r.server.until(lambda: len(r.server.requests) > asked + 10)
+            assert count(r) == 1
+
+            r.device().files.write("/sdcard/go", b"")
+            r.server.answer_status = 0
+            await restart
+            assert (await r.server.finished(job)).status == "succeeded"
+            assert count(r) == 2
+
+    asyncio.run(story())
+
+
+@asynccontextmanager
+async def process(r: Any) -> AsyncIterator[asyncio.subprocess.Process]:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(HERE / "agent_process.py"),
+        r.server.url,
+        str(r.fleet.server_port),
+        str(r.settings.data_dir),
+    )
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.wait()
+
+
+def test_kill_9_in_mid_step_loses_nothing_and_repeats_no_once_step(rack: Any) -> None:
+    async def story() -> None:
+        async with rack(devices=2, is_started=False) as r:
+            async with process(r) as child:
+                done = r.server.give("SIM00002", shell("echo done"))
+                job = r.server.give("SIM00001", shell("echo one"), shell(GATED, on_failure="continue"), shell("echo 3"))
+                await r.server.finished(done)
+                await r.server.until(lambda: count(r) == 1)
+                child.send_signal(signal.SIGKILL)
+                await child.wait()
+            r.device().files.write("/sdcard/go", b"")
+            async with process(r) as child:
+                end = await r.server.finished(job)
+                child.send_signal(signal.SIGTERM)
+                code = await child.wait()
+
+            assert code == 0
+            assert end.status == "succeeded"
+            assert r.server.steps(job) == [(0, 1, "succeeded"), (1, 1, "aborted"), (2, 1, "succeeded")]
+            assert count(r) == 1
+
+    asyncio.run(story())

@@ -1,0 +1,53 @@
+"""Artifacts: sent after they are declared, again until stored; a missing one changes no outcome."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from rackhand.agent.fake import FAST, make_step
+
+
+def left(r: Any) -> list[Any]:
+    return [path for path in r.settings.work_dir.rglob("*") if path.is_file()]
+
+
+def test_an_upload_is_tried_again_until_it_is_stored_and_then_no_longer_kept(rack: Any) -> None:
+    async def story() -> None:
+        async with rack() as r:
+            r.server.upload_failures = 3
+            job = r.server.give("SIM00001", make_step("screenshot"))
+
+            assert (await r.server.finished(job)).status == "succeeded"
+            await r.server.until(lambda: r.server.uploads)
+            await r.server.until(lambda: not left(r))
+            puts = [line for line in r.server.requests if line.startswith("PUT")]
+            assert len(puts) == 4
+
+    asyncio.run(story())
+
+
+def test_an_upload_that_never_works_is_given_up(rack: Any) -> None:
+    async def story() -> None:
+        async with rack(periods=replace(FAST, upload_window_ms=200)) as r:
+            r.server.upload_failures = 1_000_000
+            job = r.server.give("SIM00001", make_step("screenshot"))
+
+            assert (await r.server.finished(job)).status == "succeeded"
+            await r.server.until(lambda: not left(r))
+            assert r.server.uploads == {}
+
+    asyncio.run(story())
+
+
+def test_uploads_go_on_after_a_restart(rack: Any) -> None:
+    async def story() -> None:
+        async with rack() as r:
+            r.server.upload_failures = 1_000_000
+            await r.server.finished(r.server.give("SIM00001", make_step("screenshot")))
+            await r.stop()
+            r.server.upload_failures = 0
+            await r.start()
+
+            await r.server.until(lambda: r.server.uploads)
+
+    asyncio.run(story())
