@@ -1,4 +1,4 @@
-"""A small client of the HTTP API for commands: one method a verb, problem+json as errors, no retries behind one's back."""
+"""A small client of the HTTP API for commands: a method a verb, problem+json as errors, no hidden retries."""
 
 import json
 from collections.abc import Iterator, Mapping

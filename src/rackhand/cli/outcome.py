@@ -1,7 +1,9 @@
 """Exit codes, and the one place where errors become a line on stderr and a code."""
 
 import json
+import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -81,3 +83,18 @@ def reported() -> Iterator[None]:
 
 def _code(error: Exception) -> Exit:
     return next(code for kind, code in _CODES if isinstance(error, kind))
+
+
+@contextmanager
+def closing() -> Iterator[None]:
+    """The last resort: a bug is one line with its place and code 4; Ctrl-C is code 130, a closed pipe no error."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(int(Exit.SUCCEEDED)) from None
+    except Exception as error:  # noqa: BLE001 - whatever a bug raises, the caller gets code 4 and the place
+        traceback.print_exc()
+        fail(f"a bug in rackhand: {error!r}; the lines above say where", Exit.INTERNAL)

@@ -12,7 +12,9 @@ from rackhand.cli.outcome import put_json, reported, say
 
 def sim(
     devices: Annotated[int, typer.Option(help="How many devices", min=1, max=2000)],
-    front: Annotated[str, typer.Option(help="transport: for a real adb server; server: an adb server itself")] = "server",
+    front: Annotated[
+        str, typer.Option(help="transport: for a real adb server; server: an adb server itself")
+    ] = "server",
     adb_port: Annotated[int, typer.Option(help="Port of the simulated adb server; 0 picks a free one")] = 0,
     scenario: Annotated[str, typer.Option(help="default, none, or a TOML file")] = "none",
     seed: Annotated[int, typer.Option(help="Of everything that is random")] = 1,

@@ -1,0 +1,36 @@
+"""The command `rackhand`: which commands there are, and nothing about what they do."""
+
+import typer
+
+from rackhand import __version__
+from rackhand.cli.agent import app as agent
+from rackhand.cli.options import new_app
+from rackhand.cli.outcome import closing
+from rackhand.cli.serve import serve
+from rackhand.cli.sim import sim
+
+app = new_app("Run playbooks on racks of Android devices that you own, and see what happened on every one of them.")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"rackhand {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Print the version"),
+) -> None:
+    """Options of the command itself."""
+
+
+app.command("serve")(serve)
+app.add_typer(agent, name="agent")
+app.command("sim")(sim)
+
+
+def main() -> None:
+    """The entry point; exit codes in `outcome`."""
+    with closing():
+        app(prog_name="rackhand")
