@@ -50,7 +50,8 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a route takes and answers. `answers` maps a status to a view type, a Content, or None for no body."""
+    """What a route takes and answers. `answers` maps a status to a view type (a tuple: either
+    of them), a Content, or None for no body."""
 
     summary: str
     role: Role | Audience

@@ -46,7 +46,7 @@ _IDEMPOTENCY_KEY = {
 def document(routes: Iterable[BaseRoute]) -> dict[str, Any]:
     """The whole document; routes without a declaration are left out (the guard keeps them closed)."""
     found = list(_operations(routes))
-    types = [view for *_, declared in found for view in declared.answers.values() if _is_view(view)]
+    types = [view for *_, declared in found for answer in declared.answers.values() for view in _views(answer)]
     shapes, components = schemas_of(types, _REF)
     schema_of = {id(view): shape for view, shape in zip(types, shapes, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
@@ -81,8 +81,11 @@ def _name(handler: HTTPRouteHandler) -> str:
     return handler.handler_name.rsplit(".", 1)[-1]
 
 
-def _is_view(view: Any) -> bool:
-    return view is not None and not isinstance(view, Content)
+def _views(answer: Any) -> tuple[Any, ...]:
+    """The view types of an answer: one, several for either of them, none for no JSON."""
+    if answer is None or isinstance(answer, Content):
+        return ()
+    return answer if isinstance(answer, tuple) else (answer,)
 
 
 def _draw(route: HTTPRoute, method: str, name: str, declared: Operation, schema_of: dict[int, Any]) -> dict[str, Any]:
@@ -129,7 +132,8 @@ def _response(status: int, view: Any, schema_of: dict[int, Any]) -> dict[str, An
     if isinstance(view, Content):
         drawn["content"] = {media_type: {} for media_type in view.media_types}
     elif view is not None:
-        drawn["content"] = {"application/json": {"schema": schema_of[id(view)]}}
+        shapes = [schema_of[id(each)] for each in _views(view)]
+        drawn["content"] = {"application/json": {"schema": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}}}
     return drawn
 
 

@@ -175,7 +175,7 @@ class Renewal(Struct, kw_only=True):
     ttl_ms: int
 
 
-class SingleAnswer(Struct, kw_only=True, omit_defaults=True):
+class SingleAnswer(Struct, kw_only=True):
     """The answer to one event; the lists belong to heartbeats."""
 
     ok: bool

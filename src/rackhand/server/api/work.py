@@ -80,7 +80,7 @@ async def pull(request: Request, room: Room) -> Response:
         "What a node reports: one event, or up to 1,000",
         role=NODE,
         body=Content(("application/json",)),
-        answers={200: SingleAnswer | BatchAnswer},
+        answers={200: (SingleAnswer, BatchAnswer)},
         errors=(409,),
     ),
 )
