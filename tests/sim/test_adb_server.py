@@ -122,6 +122,58 @@ def test_a_cut_ends_the_call_in_flight(ask: Ask) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("fault", ["mute", "freeze", "black_hole", "stall_read", "no_open", "no_output"])
+def test_a_silent_device_hangs_alone_and_goes_on_when_it_wakes(ask: Ask, fault: str) -> None:
+    async def story() -> None:
+        async with Fleet(2) as fleet:
+            fleet.fault(1, fault)
+            impatient = asyncio.create_task(ask(fleet.server_port, "host:transport:SIM00001", "shell:echo hi"))
+            patient = asyncio.create_task(ask(fleet.server_port, "host:transport:SIM00001", "shell:echo hi"))
+            assert await ask(fleet.server_port, "host:transport:SIM00002", "shell:echo fine") == b"fine\n"
+            assert (await asyncio.wait({impatient, patient}, timeout=0.05))[0] == set()
+            impatient.cancel()
+            await asyncio.gather(impatient, return_exceptions=True)
+            fleet.clear(1)
+            assert await patient == b"hi\n"
+
+    asyncio.run(story())
+
+
+def test_an_interactive_shell_answers_line_by_line() -> None:
+    async def story() -> None:
+        async with Fleet(1) as fleet:
+            reader, writer = await asyncio.open_connection("127.0.0.1", fleet.server_port)
+            for request in (b"host:transport:SIM00001", b"shell:"):
+                writer.write(b"%04x" % len(request) + request)
+                assert await reader.readexactly(4) == b"OKAY"
+            async with asyncio.timeout(10):
+                writer.write(b"A=5\n")
+                await reader.readuntil(b"$ ")
+                writer.write(b"echo $A; exit 2\n")
+                assert (await reader.read()).endswith(b"5\n")
+            writer.close()
+            await writer.wait_closed()
+
+    asyncio.run(story())
+
+
+def test_questions_about_one_device(ask: Ask) -> None:
+    async def story() -> None:
+        async with Fleet(1) as fleet:
+            port = fleet.server_port
+            assert await ask(port, "host:get-state") == block("device")
+            assert await ask(port, "host-serial:SIM00001:get-serialno") == block("SIM00001")
+            assert await ask(port, "host-serial:SIM00001:get-devpath") == block("usb:1-1.1")
+            assert b"reconnecting" in await ask(port, "host-serial:SIM00001:reconnect")
+            assert b"shell_v2" in await ask(port, "host:features")
+            fleet.fault(1, "refuse")
+            assert b"device offline" in await ask(port, "host:transport:SIM00001")
+            fleet.fault(1, "vanish")
+            assert b"no devices/emulators found" in await ask(port, "host:transport-any")
+
+    asyncio.run(story())
+
+
 def test_a_truncated_stream(ask: Ask) -> None:
     async def story() -> None:
         async with Fleet(1) as fleet:
