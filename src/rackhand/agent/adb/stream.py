@@ -144,11 +144,13 @@ async def bounded(stream: Stream, timeout_ms: int | None, host: str, port: int) 
 
 
 async def _ending(stream: Stream, host: str, port: int) -> AdbError:
-    """Why a stream ended early: ask whether the server still listens."""
-    probe = Stream(stream.serial, stream.service)
+    """Why a stream ended early: ask whether the server still answers (one that is dying may still listen)."""
+    probe = Stream(None, "host:version")
+    deadlines = Deadlines(answer_ms=2_000)
     try:
-        await probe.connect(host, port, Deadlines())
-    except ServerDownError:
+        await probe.connect(host, port, deadlines)
+        await probe.request("host:version", "open", deadlines)
+    except (AdbError, asyncio.IncompleteReadError, ConnectionError):
         return ServerDownError("the adb server went away in the middle of a call", **stream.place())
     finally:
         probe.abort()
