@@ -38,11 +38,11 @@ def tiles(tx: Tx, *, since: int | None = None) -> list[Tile]:
     statement = select(*columns).where(*_shown(tx)).order_by(_D.index_no)
     if since is not None:
         statement = statement.where(_D.rev > since)
-    return [Tile(*row) for row in tx.conn.execute(statement).tuples()]
+    return [Tile(*row) for row in tx.conn.execute(statement)]
 
 
 def codes(tx: Tx) -> list[int]:
     """`online << 3 | activity` of all tiles in their order."""
     online = func.coalesce(_D.is_online, False)
-    rows = tx.conn.execute(select(online, _D.activity).where(*_shown(tx)).order_by(_D.index_no)).tuples()
+    rows = tx.conn.execute(select(online, _D.activity).where(*_shown(tx)).order_by(_D.index_no))
     return [int(is_online) << 3 | activity for is_online, activity in rows]
