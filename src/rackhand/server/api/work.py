@@ -64,7 +64,7 @@ async def pull(request: Request, room: Room) -> Response:
     body = await read_body(request)
     node_id = _own_node(request, body["node_id"])
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + body["wait_ms"] / 1000
+    deadline = loop.time() + min(body["wait_ms"], room.periods.pull_wait_ms) / 1000
     with room.wakeups.ticket(node_id) as ticket:
         while True:
             found = await room.db.write(work.pull, node_id, body["max_jobs"], body["held"], room.periods)
