@@ -33,6 +33,7 @@ from hypothesis import HealthCheck, settings
 
 from rackhand.store import schema
 from rackhand.store.fake import DatabasePlace
+from rackhand.store.tables import metadata
 
 IS_CI = os.environ.get("CI") == "true"
 
@@ -68,20 +69,40 @@ def migrate(place: DatabasePlace) -> None:
     asyncio.run(story())
 
 
-@dataclass(frozen=True)
+FORGET = "; ".join(
+    [
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        *(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)),
+        "INSERT INTO workspaces (id, name, created_at) VALUES ('default', 'default', 0)",
+        "INSERT INTO sweeps (workspace_id) VALUES ('default')",
+    ]
+)
+SHAPE = """
+SELECT (SELECT string_agg(version_num, ',') FROM alembic_version) || (SELECT count(*) FROM pg_class)
+       || ',' || (SELECT count(*) FROM pg_constraint)
+"""
+
+
+@dataclass
 class PostgresServer:
-    """A server of this test process: its socket folder, and numbers for the databases made in it."""
+    """A server of this test process: its socket folder, and the databases made in it, used again when emptied."""
 
     folder: Path
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    free: list[str] = field(default_factory=list)
 
     def url(self, name: str) -> str:
         return f"postgresql://postgres@/{name}?host={self.folder}"
 
-    def command(self, sql: str) -> object:
+    def command(self, sql: str, *, script: str = "", name: str = "postgres") -> object:
+        """The value of `sql`, asked after `script` was run."""
+
         async def story() -> object:
-            conn = await asyncpg.connect(host=str(self.folder), user="postgres", database="postgres")
+            conn = await asyncpg.connect(host=str(self.folder), user="postgres", database=name)
             try:
+                if script:
+                    await conn.execute(script)
                 return await conn.fetchval(sql)
             finally:
                 await conn.close()
@@ -89,9 +110,32 @@ class PostgresServer:
         return asyncio.run(story())
 
     @cached_property
+    def shape(self) -> object:
+        return self.command(SHAPE, name=TEMPLATE)
+
+    @cached_property
     def copying(self) -> str:
         """How a database is copied from the template: by its files, which is the only way before PostgreSQL 15."""
         return "STRATEGY FILE_COPY" if str(self.command("SHOW server_version_num")) >= "150000" else ""
+
+    def take(self) -> str:
+        assert self.shape
+        if self.free:
+            return self.free.pop()
+        name = f"test_{next(self.numbers)}"
+        self.command(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} {self.copying}")
+        return name
+
+    def give_back(self, name: str) -> None:
+        """Empty it for the next test, or drop it if the test has changed more than rows."""
+        try:
+            is_clean = self.command(SHAPE, script=FORGET, name=name) == self.shape
+        except asyncpg.PostgresError:
+            is_clean = False
+        if is_clean:
+            self.free.append(name)
+        else:
+            self.command(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def postgres_programs() -> Path | None:
@@ -179,7 +223,6 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         yield DatabasePlace(f"sqlite:///{path}", "sqlite")
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
-    name = f"test_{next(server.numbers)}"
-    server.command(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} {server.copying}")
+    name = server.take()
     yield DatabasePlace(server.url(name), "postgresql")
-    server.command(f"DROP DATABASE {name} WITH (FORCE)")
+    server.give_back(name)
