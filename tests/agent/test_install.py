@@ -17,7 +17,7 @@ TOKEN_FILE = Path("/home/kim/agent token")
 def test_systemd_takes_every_word_literally() -> None:
     unit = make_unit("linux", COMMAND, TOKEN_FILE, HOME)
     line = next(line for line in unit.text.splitlines() if line.startswith("ExecStart="))
-    words = shlex.split(line.removeprefix("ExecStart=").replace("$$", "\\$").replace("%%", "%"))
+    words = shlex.split(line.removeprefix("ExecStart=").replace("$$", "$").replace("%%", "%"))
 
     assert tuple(words) == COMMAND
     assert "Restart=always" in unit.text

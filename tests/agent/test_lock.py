@@ -9,7 +9,7 @@ from rackhand.agent.lock import FolderInUse, FolderLock
 
 def test_a_second_agent_is_refused_until_the_first_ends(tmp_path: Path) -> None:
     first = FolderLock(tmp_path / "agent")
-    with pytest.raises(FolderInUse, match="another agent uses .*--data"):
+    with pytest.raises(FolderInUse, match=r"another agent uses .*--data"):
         FolderLock(tmp_path / "agent")
     first.release()
 

@@ -19,6 +19,7 @@ from rackhand.core.states import Decision, StepStatus
 
 STOPPED_ANSWERING = "device stopped answering"
 DISCONNECTED = "device was disconnected"
+_WORKING = ("stream", "finish")  # phases of a call in which the device had taken it
 _TROUBLE: tuple[tuple[type[AdbError], str], ...] = (
     (DeviceGoneError, DISCONNECTED),
     (UnauthorizedError, "device asks to allow USB debugging"),
@@ -83,14 +84,20 @@ class Attempt:
         """Trouble on the way (outcome unknown), or a reason of the agent's own (known: it failed)."""
         message = str(error) or type(error).__name__
         if isinstance(error, AdbTimeoutError):
-            trouble = f"{self.where} did not end within {self.step.timeout_ms} ms and the device does not answer"
-            return replace(self, status=StepStatus.TIMED_OUT, error_message=message, trouble=trouble)
+            return self._after_timeout(error, message)
         for kind, trouble in _TROUBLE:
             if isinstance(error, kind):
                 return self.abort(message, trouble)
         if isinstance(error, RackhandError) and not isinstance(error, AdbError):
             return replace(self, status=StepStatus.FAILED, error_message=message)
         return self.abort(f"{type(error).__name__}: {message}", "device gave an answer that makes no sense")
+
+    def _after_timeout(self, error: AdbTimeoutError, message: str) -> "Attempt":
+        """The step's own deadline, or one on the way to the device (it never answered the call)."""
+        if error.phase not in _WORKING:
+            return self.abort(message, STOPPED_ANSWERING)
+        trouble = f"{self.where} did not end within {self.step.timeout_ms} ms and the device does not answer"
+        return replace(self, status=StepStatus.TIMED_OUT, error_message=message, trouble=trouble)
 
     def abort(self, message: str, trouble: str = "") -> "Attempt":
         """Ended without an answer: nobody knows whether it took effect."""

@@ -49,6 +49,7 @@ class Pulse:
         self._told_at = 0
         self.wake = Wake()
         self.is_in_contact = False
+        self._last_loss = ""
 
     async def run(self) -> None:
         """Beat for ever; changes within `coalesce_ms` share a beat."""
@@ -107,12 +108,14 @@ class Pulse:
         if not self.is_in_contact:
             log.info("in contact with %s as %s", self._settings.server, self._settings.node_id)
         self.is_in_contact = True
+        self._last_loss = ""
 
     def _log_loss(self, error: ServerUnreachable | ServerRefused) -> None:
-        """Once per loss, not once per try."""
-        is_persistent = isinstance(error, ServerRefused)
-        if self.is_in_contact or is_persistent:
-            log.log(logging.ERROR if is_persistent else logging.WARNING, "no heartbeat: %s", error)
+        """Once per reason, not once per try."""
+        if str(error) != self._last_loss:
+            level = logging.ERROR if isinstance(error, ServerRefused) else logging.WARNING
+            log.log(level, "no heartbeat, trying again: %s", error)
+        self._last_loss = str(error)
         self.is_in_contact = False
 
 

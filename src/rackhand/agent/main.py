@@ -31,6 +31,7 @@ from rackhand.agent.spool import Spool
 from rackhand.agent.uploads import Uploads
 
 STOP_S = 4.0
+MAX_STREAMS = 256  # 100 devices that do not answer hold a stream each; devices + streams stay below 800
 log = logging.getLogger(__name__)
 
 
@@ -40,7 +41,7 @@ class Agent:
     def __init__(self, settings: AgentSettings, spool: Spool, client: ServerClient, time: ServerTime) -> None:
         periods = settings.periods
         self._periods = periods
-        self._adb = Adb(port=settings.adb_port)
+        self._adb = Adb(port=settings.adb_port, max_streams=MAX_STREAMS)
         self._adb_error = ""
         self._endpoints = Endpoints(self._adb, settings.endpoints)
         self._generation = 0
