@@ -10,6 +10,15 @@ from rackhand.agent.settings import AgentPeriods
 log = logging.getLogger(__name__)
 
 
+async def failure_of(work: Coroutine[Any, Any, None]) -> Exception | None:
+    """Run `work` to its end; what it raised, None if it just ended."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - a bug in one task must not stop the others: operations go on
+        return error
+    return None
+
+
 class Crew:
     """Named endless tasks with growing pauses between their crashes."""
 
@@ -24,13 +33,10 @@ class Crew:
     async def _keep(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         pause_ms = self._periods.restart_min_ms
         while True:
-            try:
-                await work()
-                self.last_error_message = f"task {name} ended by itself"
-                log.error("%s; starting it again", self.last_error_message)
-            except Exception as error:  # a bug in one task must not stop the others: operations go on
-                self.last_error_message = f"task {name} failed: {type(error).__name__}: {error}"
-                log.exception("%s; starting it again", self.last_error_message)
+            error = await failure_of(work())
+            what = "ended by itself" if error is None else f"failed: {type(error).__name__}: {error}"
+            self.last_error_message = f"task {name} {what}"
+            log.error("%s; starting it again", self.last_error_message, exc_info=error)
             await asyncio.sleep(pause_ms / 1000)
             pause_ms = min(pause_ms * 2, self._periods.restart_max_ms)
 

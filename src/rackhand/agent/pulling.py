@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from rackhand.agent.client import ServerClient, ServerRefused, ServerUnreachable
+from rackhand.agent.crew import failure_of
 from rackhand.agent.executor import DeviceRun, Kit
 from rackhand.agent.journal import JournalError
 from rackhand.agent.plan import read_policy, read_steps
@@ -123,11 +124,10 @@ class Work:
         token, backoff = job.lease.token, Backoff(self._periods)
         try:
             while token in self._kit.spool.jobs:
-                try:
-                    await DeviceRun(self._kit, job).run()
-                except Exception as error:  # whatever it is, the other devices and the agent go on
+                error = await failure_of(DeviceRun(self._kit, job).run())
+                if error is not None:
                     self.last_error_message = f"run {job.run_id}, device {job.device.index}: {error}"
-                    log.exception("%s; taking it up again", self.last_error_message)
+                    log.error("%s; taking it up again", self.last_error_message, exc_info=error)
                     await asyncio.sleep(backoff.next_ms() / 1000)
         finally:
             self._running.pop(token, None)
