@@ -51,7 +51,7 @@ def document(routes: Iterable[BaseRoute]) -> dict[str, Any]:
     schema_of = {id(view): shape for view, shape in zip(types, shapes, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
     for route, method, name, declared in found:
-        paths.setdefault(route.path_format, {})[method.lower()] = _draw(route, method, name, declared, schema_of)
+        paths.setdefault(route.path_format, {})[method.lower()] = _draw(route, name, declared, schema_of)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Rackhand", "version": rackhand.__version__},
@@ -88,11 +88,12 @@ def _views(answer: Any) -> tuple[Any, ...]:
     return answer if isinstance(answer, tuple) else (answer,)
 
 
-def _draw(route: HTTPRoute, method: str, name: str, declared: Operation, schema_of: dict[int, Any]) -> dict[str, Any]:
+def _draw(route: HTTPRoute, name: str, declared: Operation, schema_of: dict[int, Any]) -> dict[str, Any]:
+    tag = route.path_format.removeprefix("/api").strip("/").split("/")[0]
     drawn: dict[str, Any] = {
-        "operationId": f"{name}_{method.lower()}" if name in {"get", "post"} else name,
+        "operationId": f"{tag}_{name}".replace("-", "_").replace(".", "_"),
         "summary": declared.summary,
-        "tags": [route.path_format.removeprefix("/api").strip("/").split("/")[0]],
+        "tags": [tag],
         "parameters": [*_path_parameters(route, declared), *_query_parameters(declared), *_header_parameters(declared)],
         "responses": {str(status): _response(status, view, schema_of) for status, view in declared.answers.items()}
         | {str(status): _problem_response(status) for status in sorted(error_statuses(declared, route))},
