@@ -47,7 +47,8 @@ def test_pages_hold_every_device_once(server: ServerPlace) -> None:
         async with server.open() as api:
             await lab(api)
             await api.post("/api/devices/2/release", json={"reason": "to the repair shop"})
-            seen, cursor = [], ""
+            seen: list[int | None] = []
+            cursor: str | None = ""
             while cursor is not None:
                 page = (await api.get(f"/api/devices?limit=2{cursor and '&cursor=' + cursor}")).json()
                 seen += [item["index"] for item in page["items"]]
