@@ -14,9 +14,10 @@ from rackhand.core.plan import PlannedDevice
 from rackhand.core.policy import Policy
 from rackhand.core.states import DEVICE_RUN, DeviceRunStatus
 from rackhand.store.db import Tx
+from rackhand.store.metadata import literals
 from rackhand.store.tables import device_conflicts, devices, nodes, run_device_states, run_steps, runs
 
-_OPEN = tuple(sorted(DEVICE_RUN.open))
+_OPEN = literals(DEVICE_RUN.open)
 _STARTED = ("running", "waiting")
 _D = run_device_states.c
 SWEEP_LIMIT = 1000

@@ -10,9 +10,10 @@ from rackhand.core.clock import Millis
 from rackhand.core.policy import Policy
 from rackhand.core.states import RUN, DeviceRunStatus, RunStatus
 from rackhand.store.db import Tx
+from rackhand.store.metadata import literals
 from rackhand.store.tables import run_device_states, runs
 
-_OPEN = tuple(sorted(RUN.open))
+_OPEN = literals(RUN.open)
 
 
 @dataclass(frozen=True, slots=True)

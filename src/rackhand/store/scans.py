@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, func, insert, select, update
 from rackhand.core.clock import Millis
 from rackhand.core.states import SCAN, ScanStatus
 from rackhand.store.db import Tx
+from rackhand.store.metadata import literals
 from rackhand.store.tables import devices, scan_jobs
 
 _S = scan_jobs.c
-_OPEN = tuple(sorted(SCAN.open))
+_OPEN = literals(SCAN.open)
 
 
 @dataclass(frozen=True, slots=True)
