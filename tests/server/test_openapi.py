@@ -76,7 +76,8 @@ async def seed(api: Api) -> dict[str, Any]:
 @contextmanager
 def running(place: ServerPlace) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """A seeded server on loopback in a thread of its own: its address, its document, what was seeded."""
-    started, found = threading.Event(), {}
+    started = threading.Event()
+    found: dict[str, Any] = {}
 
     async def story() -> None:
         async with place.open(pull_wait_ms=1) as api:
