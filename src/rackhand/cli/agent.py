@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -98,7 +99,7 @@ def make_settings(
     capacity: int,
 ) -> "AgentSettings":
     """The settings of an agent; a missing one ends the command with code 2 and names all that are missing."""
-    from rackhand.agent.settings import AgentSettings
+    from rackhand.agent.settings import AgentPeriods, AgentSettings
 
     given = {"--server": server, "--node-id": node_id, "--token": token}
     missing = [name for name, value in given.items() if not value]
@@ -106,7 +107,8 @@ def make_settings(
         fail(f"an agent needs {', '.join(missing)} (an admin makes node and token: rackhand nodes enrol)", Exit.USAGE)
     if not server.startswith(("http://", "https://")):
         fail(f"--server must be an http or https URL, not {server!r}", Exit.USAGE)
-    return AgentSettings(server, node_id, token, data, adb_port, adb, capacity, endpoints)
+    periods = AgentPeriods.read(os.environ)
+    return AgentSettings(server, node_id, token, data, adb_port, adb, capacity, endpoints, periods=periods)
 
 
 def read_endpoints(given: list[str], file: Path | None) -> tuple[str, ...]:

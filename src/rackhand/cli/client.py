@@ -34,9 +34,11 @@ _ERRORS: dict[int, type[RackhandError]] = {
     503: Busy,
 }
 
+NOT_MODIFIED = 304
+
 
 class Client:
-    """Calls one server with one token. Every call has a deadline of `timeout_s`."""
+    """Calls one server with one token. Not modified (304) is None. Every call has a deadline of `timeout_s`."""
 
     def __init__(self, server: str, token: str, timeout_s: float = 30) -> None:
         if urlsplit(server).scheme not in ("http", "https"):
@@ -45,7 +47,7 @@ class Client:
         self._token = token
         self._timeout_s = timeout_s
         is_local = urlsplit(server).hostname in ("127.0.0.1", "localhost", "::1")
-        self._opener = build_opener(ProxyHandler({})) if is_local else build_opener()
+        self._opener = build_opener(ProxyHandler({})) if is_local else build_opener()  # no proxy leads back here
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         return self._json("GET", path, query=query)
@@ -94,6 +96,8 @@ class Client:
                 return bytes(answer.read())
         except HTTPError as error:
             with error:
+                if error.code == NOT_MODIFIED:
+                    return b""
                 raise _problem(error.code, error.read()) from None
         except (URLError, OSError) as error:
             reason = getattr(error, "reason", error)

@@ -4,6 +4,8 @@ import typer
 
 from rackhand import __version__
 from rackhand.cli.agent import app as agent
+from rackhand.cli.demo import demo
+from rackhand.cli.leash import follow_leash
 from rackhand.cli.options import new_app
 from rackhand.cli.outcome import closing
 from rackhand.cli.serve import serve
@@ -25,6 +27,7 @@ def _root(
     """Options of the command itself."""
 
 
+app.command("demo")(demo)
 app.command("serve")(serve)
 app.add_typer(agent, name="agent")
 app.command("sim")(sim)
@@ -32,5 +35,6 @@ app.command("sim")(sim)
 
 def main() -> None:
     """The entry point; exit codes in `outcome`."""
+    follow_leash()
     with closing():
         app(prog_name="rackhand")

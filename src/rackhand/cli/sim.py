@@ -1,13 +1,15 @@
 """`rackhand sim`: simulated devices alone."""
 
 import asyncio
-import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rackhand.cli.outcome import put_json, reported, say
+
+if TYPE_CHECKING:
+    from rackhand.sim.fleet import Fleet
 
 
 def sim(
@@ -29,7 +31,7 @@ def sim(
 async def _sim(
     devices: int, front: str, adb_port: int, scenario: str, seed: int, nodes: int, journal: Path | None
 ) -> None:
-    from rackhand.sim.control import Control
+    from rackhand.agent.main import stop_on_signals
     from rackhand.sim.device import LIVELY
     from rackhand.sim.fleet import Fleet
     from rackhand.sim.scenario import load_scenario
@@ -47,12 +49,13 @@ async def _sim(
         scenario=load_scenario(scenario, devices),
     )
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt instead
-            break
+    with stop_on_signals(stop):
+        await _run(fleet, front, stop)
+
+
+async def _run(fleet: "Fleet", front: str, stop: asyncio.Event) -> None:
+    from rackhand.sim.control import Control
+
     async with fleet:
         control = Control(fleet)
         await control.start()
@@ -64,7 +67,7 @@ async def _sim(
                     "groups": [[fleet.handle(device.index) for device in group] for group in fleet.groups],
                 }
             )
-            say(f"{devices} simulated devices are up; Ctrl-C ends them")
+            say(f"{len(fleet.devices)} simulated devices are up; Ctrl-C ends them")
             await stop.wait()
         finally:
             await control.stop()

@@ -1,0 +1,35 @@
+"""`KEY=VALUE` flags: a run's policy, its parameters, a device's labels. Says what is wrong before anything is sent."""
+
+from typing import Any
+
+from rackhand.core.errors import FieldError, Invalid
+from rackhand.core.policy import POLICY
+
+
+def read_pairs(flag: str, given: list[str]) -> dict[str, str]:
+    """`["a=1", "b=x=y"]` -> `{"a": "1", "b": "x=y"}`; ValueError names the one that is no pair."""
+    pairs = {}
+    for text in given:
+        key, sign, value = text.partition("=")
+        if not sign or not key.strip():
+            raise ValueError(f"{flag} {text!r} must look like KEY=VALUE; nothing was sent")
+        pairs[key.strip()] = value
+    return pairs
+
+
+def read_policy(given: list[str], concurrency: int | None = None) -> dict[str, Any]:
+    """A checked policy: `grace_wait_ms=2000`, `offline=skip`, or `wait_s=60` for offline devices; Invalid lists all."""
+    values: dict[str, Any] = {key: _value(text) for key, text in read_pairs("--policy", given).items()}
+    if "wait_s" in values:
+        values["offline"] = {"wait_s": values.pop("wait_s")}
+    if concurrency is not None:
+        values["concurrency"] = concurrency
+    errors: list[FieldError] = []
+    POLICY.check(values, "/policy", errors)
+    if errors:
+        raise Invalid(errors)
+    return values
+
+
+def _value(text: str) -> Any:
+    return int(text) if text.removeprefix("-").isascii() and text.removeprefix("-").isdigit() else text
