@@ -1,7 +1,7 @@
 """What one agent is told at its start: names, places, and every period. Values only."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from rackhand.core import policy
@@ -34,6 +34,18 @@ class AgentPeriods:
     restart_min_ms: int = 1_000
     restart_max_ms: int = 60_000
     backoff_ms: Callable[[int], int] = policy.backoff_ms
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> "AgentPeriods":
+        """Defaults beaten by variables such as RACKHAND_AGENT_BEAT_MS; ValueError names one that is no number."""
+        given: dict[str, int] = {}
+        for name in (item.name for item in fields(cls) if item.type is int):
+            variable = f"RACKHAND_AGENT_{name.upper()}"
+            text = environment.get(variable, "")
+            if text and not (text.isascii() and text.isdigit() and int(text) > 0):
+                raise ValueError(f"{variable}: must be a whole number of milliseconds from 1, not {text!r}")
+            given |= {name: int(text)} if text else {}
+        return cls(**given)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
