@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rackhand.core.lease import (
-    MAX_UNSTARTED_LEASES,
+    MAX_RETURNS,
     Periods,
     Standing,
     after_unstarted_expiry,
@@ -28,8 +28,8 @@ def test_how_a_lease_stands(status: DeviceRunStatus) -> None:
 
 def test_a_device_run_that_is_never_started_is_lost_with_its_third_lease() -> None:
     """`epoch` counts the leases given so far, the one that ran out included."""
-    assert MAX_UNSTARTED_LEASES == 3
-    assert [after_unstarted_expiry(epoch) for epoch in (1, 2, 3, 4)] == [D.QUEUED, D.QUEUED, D.LOST, D.LOST]
+    assert MAX_RETURNS == 3
+    assert [after_unstarted_expiry(epoch) for epoch in (1, 2, 3, 4)] == [D.QUEUED, D.QUEUED, D.QUEUED, D.LOST]
 
 
 @pytest.mark.parametrize(

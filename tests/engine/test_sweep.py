@@ -48,7 +48,7 @@ def test_an_unstarted_lease_goes_back_three_times_then_is_lost(in_lab: Tell) -> 
         await lab.node("PC-01", 1)
         run = await lab.run(await lab.playbook())
         await lab.sweep()
-        for epoch in (1, 2, 3):
+        for epoch in (1, 2, 3, 4):
             job = (await lab.pull("PC-01")).jobs[0]
             assert job.lease.epoch == epoch
             for _ in range(4):
@@ -56,7 +56,7 @@ def test_an_unstarted_lease_goes_back_three_times_then_is_lost(in_lab: Tell) -> 
                 await lab.sweep(after_ms=9_000)
         view = await lab.view(run.view.id)
         assert (view.run.status, view.counts["lost"]) == ("failed", 1)
-        assert "3 times" in (view.last_error_message or "")
+        assert "4 times" in (view.last_error_message or "")
 
     in_lab(story)
 

@@ -26,6 +26,8 @@ HEAVY_MODULES = {"alembic", "asyncpg", "litestar", "sqlalchemy", "uvicorn"}
 def layer_of(module: str) -> str:
     """`core` for `rackhand.core.states`; empty for the package itself."""
     parts = module.split(".")
+    if parts[1:] == ["__main__"]:
+        return "cli"
     return parts[1] if len(parts) > 1 else ""
 
 

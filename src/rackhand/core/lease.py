@@ -6,7 +6,8 @@ from enum import StrEnum
 from rackhand.core.clock import Millis
 from rackhand.core.states import DEVICE_RUN, DeviceRunStatus
 
-MAX_UNSTARTED_LEASES = 3
+MAX_RETURNS = 3
+"""How often a lease that nobody started goes back to the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def standing(status: DeviceRunStatus, finished_seq: int | None) -> Standing:
 
 def after_unstarted_expiry(epoch: int) -> DeviceRunStatus:
     """A lease that ran out unstarted goes back to the queue, three times; then the device run is lost."""
-    return DeviceRunStatus.QUEUED if epoch < MAX_UNSTARTED_LEASES else DeviceRunStatus.LOST
+    return DeviceRunStatus.QUEUED if epoch <= MAX_RETURNS else DeviceRunStatus.LOST
 
 
 def is_silent(last_seen_at: Millis | None, resumed_at: Millis | None, now: Millis, limit_ms: int) -> bool:
