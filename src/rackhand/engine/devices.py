@@ -35,6 +35,8 @@ RESOLUTION = Record({"node_id": Field(Text(min=1, max=63), None)})
 def page(tx: Tx, filters: Filters, *, cursor: str | None, limit: int) -> DevicePage:
     """Devices by index, those without one last."""
     after = decode_cursor(cursor, tuple[int, str])
+    if after is not None:
+        after = (min(max(after[0], 0), devices.LAST), after[1])
     rows = devices.page(tx, _read_query(filters), after=after, limit=limit + 1)
     following = encode_cursor(*rows[limit - 1].rank) if len(rows) > limit else None
     return DevicePage(tuple(device_views.view(row) for row in rows[:limit]), following)

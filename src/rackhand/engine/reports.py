@@ -16,6 +16,7 @@ from rackhand.wire.messages import ReportedDevice
 _MAX_STORAGE_MB = 2**40
 _KEPT = ("transport", "usb_path", "model", "os_version", "battery", "temperature_c", "storage_free_mb", "last_probe_at")
 """Facts that stay as they were when a report leaves them out."""
+_STEADY = tuple(n for n in Facts.__slots__ if n not in ("temperature_c", "storage_free_mb", "last_probe_at"))
 _STORAGE_STEP_MB = 100
 _TEMPERATURE_STEP_C = 1.0
 
@@ -92,9 +93,9 @@ def updated(row: Known, claim: Claim, now: Millis, write_ms: int) -> Known | Non
     """The row with what is new, or None if nothing is worth writing: a drifting value alone waits for `write_ms`."""
     old = row.facts
     kept = {name: getattr(old, name) for name in _KEPT if getattr(claim.facts, name) is None}
-    new = replace(claim.facts, **kept)
+    new = replace(claim.facts, **kept) if any(value is not None for value in kept.values()) else claim.facts
     is_due = row.last_seen_at is None or now - row.last_seen_at >= write_ms
-    if not is_due and _steady(new, old) == old:
+    if not is_due and not _differs(new, old):
         return None
     return replace(row, facts=new, last_seen_at=now)
 
@@ -105,18 +106,19 @@ def is_visible(old: Facts, new: Facts) -> bool:
     return any(getattr(old, name) != getattr(new, name) for name in names)
 
 
-def _steady(new: Facts, old: Facts) -> Facts:
-    """`new`, its drifting values put back to the old ones where they moved little."""
-    temperature, storage = new.temperature_c, new.storage_free_mb
-    if _is_near(temperature, old.temperature_c, _TEMPERATURE_STEP_C):
-        temperature = old.temperature_c
-    if _is_near(storage, old.storage_free_mb, _STORAGE_STEP_MB):
-        storage = old.storage_free_mb
-    return replace(new, temperature_c=temperature, storage_free_mb=storage, last_probe_at=old.last_probe_at)
+def _differs(new: Facts, old: Facts) -> bool:
+    """Whether anything but a drifting value moved, or a drifting one moved far."""
+    return (
+        any(getattr(new, name) != getattr(old, name) for name in _STEADY)
+        or _is_far(new.temperature_c, old.temperature_c, _TEMPERATURE_STEP_C)
+        or _is_far(new.storage_free_mb, old.storage_free_mb, _STORAGE_STEP_MB)
+    )
 
 
-def _is_near(new: float | None, old: float | None, step: float) -> bool:
-    return new is not None and old is not None and abs(new - old) < step
+def _is_far(new: float | None, old: float | None, step: float) -> bool:
+    if new is None or old is None:
+        return new is not old
+    return abs(new - old) >= step
 
 
 def _serial(device: ReportedDevice) -> str | None:

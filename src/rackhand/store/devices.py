@@ -14,9 +14,9 @@ from rackhand.store.tables import device_conflicts, devices, nodes, run_device_s
 
 _D = devices.c
 _R = run_device_states.c
-_LAST = 2**31 - 1
+LAST = 2**31 - 1
 """Where devices without an index stand in a list: after all others."""
-_RANK = func.coalesce(_D.index_no, _LAST)
+_RANK = func.coalesce(_D.index_no, LAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class DeviceRow:
     @property
     def rank(self) -> tuple[int, str]:
         """Its place in a list."""
-        return (_LAST if self.index_no is None else self.index_no, self.id)
+        return (LAST if self.index_no is None else self.index_no, self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, exists, select, update
 
 from rackhand.core.clock import Millis
 from rackhand.core.plan import Candidate
@@ -51,57 +51,43 @@ def open_conflict() -> ColumnElement[bool]:
     )
 
 
-def is_fresh(now: Millis, window_ms: int) -> ColumnElement[bool]:
-    """Whether the node of the row reported within the window, pauses of all servers left out (core.lease.is_silent)."""
-    resumed = (
-        select(sweeps.c.resumed_at)
-        .where(sweeps.c.workspace_id == nodes.c.workspace_id)
-        .correlate(nodes)
-        .scalar_subquery()
-    )
-    proof = func.coalesce(nodes.c.last_seen_at, 0)
-    return (proof >= now - window_ms) | (nodes.c.is_online & (func.coalesce(resumed, 0) >= now - window_ms))
-
-
 def candidates(tx: Tx, now: Millis, online_window_s: int) -> list[Candidate]:
     """Every device as the planner sees it, in the order of the indexes; those without one last."""
-    fresh = func.coalesce(is_fresh(now, online_window_s * 1000), False)
+    fresh, doubled = _fresh_nodes(tx, now - online_window_s * 1000), _doubled_serials(tx)
+    columns = (_D.id, _D.index_no, _D.serial, _D.node_id, _D.label, _D.labels, _D.is_online)
     statement = (
-        select(
-            _D.id,
-            _D.index_no,
-            _D.serial,
-            _D.node_id,
-            _D.label,
-            _D.labels,
-            _D.quarantined_at,
-            _D.quarantine_reason,
-            open_conflict().label("has_conflict"),
-            (_D.is_online & fresh).label("is_reachable"),
-        )
-        .outerjoin(nodes, and_(nodes.c.workspace_id == _D.workspace_id, nodes.c.id == _D.node_id))
+        select(*columns, _D.quarantined_at, _D.quarantine_reason)
         .where(_D.workspace_id == tx.workspace_id)
         .order_by(_D.index_no.is_(None), _D.index_no, _D.id)
     )
-    return [
-        Candidate(
-            id=row.id,
-            index_no=row.index_no,
-            serial=row.serial,
-            node_id=row.node_id,
-            label=row.label,
-            labels=row.labels,
-            is_online=bool(row.is_reachable),
-            blocked_by=_block(row),
-        )
-        for row in tx.conn.execute(statement)
-    ]
+    found = []
+    for device_id, index_no, serial, node_id, label, labels, is_online, quarantined_at, reason in tx.conn.execute(
+        statement
+    ):
+        blocked = CONFLICT if serial in doubled else None if quarantined_at is None else f"quarantined: {reason}"
+        is_reachable = bool(is_online) and node_id in fresh
+        found.append(Candidate(device_id, index_no, serial, node_id, label, labels, is_reachable, blocked))
+    return found
 
 
-def _block(row: Any) -> str | None:
-    if row.has_conflict:
-        return CONFLICT
-    return None if row.quarantined_at is None else f"quarantined: {row.quarantine_reason}"
+def _fresh_nodes(tx: Tx, since: Millis) -> set[str]:
+    """Nodes that reported since then; online ones count as long as the servers have only just resumed."""
+    resumed = tx.conn.execute(select(sweeps.c.resumed_at).where(sweeps.c.workspace_id == tx.workspace_id)).scalar()
+    statement = select(nodes.c.id, nodes.c.last_seen_at, nodes.c.is_online).where(
+        nodes.c.workspace_id == tx.workspace_id
+    )
+    has_resumed = (resumed or 0) >= since
+    return {
+        node_id
+        for node_id, last_seen_at, is_online in tx.conn.execute(statement)
+        if (last_seen_at or 0) >= since or (is_online and has_resumed)
+    }
+
+
+def _doubled_serials(tx: Tx) -> set[str]:
+    c = device_conflicts.c
+    statement = select(c.serial).where(c.workspace_id == tx.workspace_id, c.resolved_at.is_(None))
+    return set(tx.conn.execute(statement).scalars())
 
 
 Shown = tuple[str, int, str | None, Millis]

@@ -35,10 +35,11 @@ def order(tx: Tx) -> list[int]:
 def tiles(tx: Tx, *, since: int | None = None) -> list[Tile]:
     """All tiles in their order, or only those that changed after the rev `since`."""
     columns = (_D.index_no, _D.node_id, _D.is_online, _D.activity, _D.last_probe_at, _D.label)
-    statement = select(*columns).where(*_shown(tx)).order_by(_D.index_no)
-    if since is not None:
-        statement = statement.where(_D.rev > since)
-    return [Tile(*row) for row in tx.conn.execute(statement)]
+    statement = select(*columns).where(*_shown(tx))
+    if since is None:
+        return [Tile(*row) for row in tx.conn.execute(statement.order_by(_D.index_no))]
+    changed = tx.conn.execute(statement.where(_D.rev > since))  # sorted here, so that the index on rev is used
+    return sorted((Tile(*row) for row in changed), key=lambda tile: tile.index)
 
 
 def codes(tx: Tx) -> list[int]:
