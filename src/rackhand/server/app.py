@@ -12,7 +12,7 @@ from litestar.types import ControllerRouterHandler
 
 from rackhand.engine.callbacks import CallbackWriter
 from rackhand.engine.sweep import sweep
-from rackhand.server import health, idempotency
+from rackhand.server import health, idempotency, welcome
 from rackhand.server.api import (
     artifacts,
     catalog,
@@ -40,7 +40,22 @@ from rackhand.server.wakeups import Wakeups
 from rackhand.store.blobs import DirectoryBlobs
 from rackhand.store.db import Database
 
-MODULES = (health, catalog, files, playbooks, tokens, runs, artifacts, dashboard, devices, nodes, scans, status, work)
+MODULES = (
+    welcome,
+    health,
+    catalog,
+    files,
+    playbooks,
+    tokens,
+    runs,
+    artifacts,
+    dashboard,
+    devices,
+    nodes,
+    scans,
+    status,
+    work,
+)
 """Each has `handlers`."""
 
 
