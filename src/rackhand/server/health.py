@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from rackhand.core.errors import Busy, RackhandError
 from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
 from rackhand.server.room import Room
+from rackhand.store import gauges
 
 ANSWER_S = 2.0
 
@@ -50,6 +51,15 @@ async def readyz(room: Room) -> Response:
 
 @get("/metrics", **operation("Prometheus metrics", role=PUBLIC, answers={200: Content(("text/plain",))}))
 async def metrics(room: Room) -> Response:
+    room.metrics.polls.set(room.wakeups.waiting)
+    try:
+        found = await asyncio.wait_for(room.db.read(gauges.read), ANSWER_S)
+    except (TimeoutError, OSError):
+        pass  # a scrape must show the rest also when the database does not answer
+    else:
+        room.metrics.nodes_online.set(found.nodes_online)
+        for status, count in found.open_runs.items():
+            room.metrics.runs.labels(status).set(count)
     return LitestarResponse(room.metrics.text(), media_type="text/plain", headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

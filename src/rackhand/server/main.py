@@ -1,14 +1,18 @@
 """`rackhand serve`: opens the database, binds the socket, runs uvicorn and ends within three seconds of a signal."""
 
+import asyncio
 import contextlib
 import ipaddress
 import logging
+import signal
 import socket
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 
 import structlog
 import uvicorn
+from uvicorn.server import HANDLED_SIGNALS
 
 from rackhand.core.errors import Conflict
 from rackhand.server.app import make_app, room_of
@@ -31,9 +35,29 @@ class Server(uvicorn.Server):
         if self.started:
             self._ready()
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals as uvicorn does, but do not raise them again: `serve` returns and closes the database."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._end_polls()
         await super().shutdown(sockets)
+
+
+def run(settings: Settings, ready: Callable[[str], None]) -> None:
+    """`serve` in an event loop of its own: uvloop where it is installed."""
+    factory = uvicorn.Config("", log_config=None).get_loop_factory()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(serve(settings, ready))
 
 
 async def serve(settings: Settings, ready: Callable[[str], None]) -> None:

@@ -17,7 +17,8 @@ class Metrics:
         )
         self.sweeps = Counter("rackhand_sweeps", "Passes of the sweep by outcome", ["outcome"], registry=self.registry)
         self.last_sweep = Gauge("rackhand_last_sweep_timestamp_seconds", "Last good sweep", registry=self.registry)
-        self.runs = Gauge("rackhand_runs", "Runs by status", ["status"], registry=self.registry)
+        self.runs = Gauge("rackhand_runs", "Unfinished runs by status", ["status"], registry=self.registry)
+        self.polls = Gauge("rackhand_long_polls", "Open pulls of nodes", registry=self.registry)
         self.nodes_online = Gauge("rackhand_nodes_online", "Nodes that report", registry=self.registry)
 
     def text(self) -> bytes:

@@ -17,6 +17,11 @@ class Wakeups:
         """True while the server shuts down: a long poll must answer now."""
         return self._is_closed
 
+    @property
+    def waiting(self) -> int:
+        """Polls that are open now."""
+        return sum(map(len, self._waiting.values()))
+
     def ticket(self, node_id: str) -> "Ticket":
         """Take it before looking into the database, so that no wake-up between look and wait is missed."""
         return Ticket(self._waiting, node_id, is_open=not self._is_closed)

@@ -90,6 +90,8 @@ async def callback(request: Request, room: Room) -> Response:
     node_id = actor_of(request).node_id or ""
     items = [_item(raw, node_id, is_batch=is_batch) for raw in raws]
     reply = await room.callbacks.submit(CallbackRequest(node_id, tuple(items)))
+    for result in reply.results:
+        room.metrics.callbacks.labels(result.status).inc()
     return answer(msgspec.json.encode(_batch(reply) if is_batch else _single(reply)))
 
 
