@@ -21,7 +21,7 @@ def test_a_task_that_fails_is_started_again_and_reported() -> None:
             await is_up.wait()
         await crew.close()
 
-        assert crew.last_error_message == "task worker failed: ValueError: odd"
+        assert crew.trouble.text == "task worker failed: ValueError: odd"
 
     asyncio.run(story())
 
@@ -40,6 +40,6 @@ def test_a_task_that_ends_is_started_again() -> None:
             await is_enough.wait()
         await crew.close()
 
-        assert crew.last_error_message == "task worker ended by itself"
+        assert crew.trouble.text == "task worker ended by itself"
 
     asyncio.run(story())

@@ -86,7 +86,7 @@ def test_a_poison_event_goes_to_the_dead_letters_and_the_rest_goes_on(tmp_path: 
             letter = json.loads(place.settings.dead_letter_path.read_bytes())
             assert letter["event"]["event_id"] == "e2"
             assert "status" in letter["error"]
-            assert "e2 invalid" in place.outbox.last_error_message
+            assert "e2 invalid" in place.outbox.trouble.text
 
     asyncio.run(story())
 

@@ -141,3 +141,42 @@ def test_kill_9_in_mid_step_loses_nothing_and_repeats_no_once_step(rack: Any) ->
             assert count(r) == 1
 
     asyncio.run(story())
+
+
+def test_a_full_disk_is_told_touches_no_device_and_loses_nothing(rack: Any, monkeypatch: Any) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def story() -> None:
+        async with rack() as r:
+            first = shell("echo x >> /sdcard/count; while [ ! -f /sdcard/go ]; do sleep 0.02; done")
+            job = r.server.give("SIM00001", first, shell("echo 2"))
+            await r.server.until(lambda: count(r) == 1)
+            with monkeypatch.context() as patch:
+                patch.setattr("os.fsync", full)
+                r.device().files.write("/sdcard/go", b"")
+                await r.server.until(lambda: "No space left" in (r.server.beats[-1].node.last_error_message or ""))
+                assert "echo 2" not in r.device().journal.commands()
+            end = await r.server.finished(job)
+
+            assert end.status == "succeeded"
+            assert r.server.steps(job) == [(0, 1, "succeeded"), (1, 1, "succeeded")]
+            assert count(r) == 1
+
+    asyncio.run(story())
+
+
+def test_a_device_run_whose_task_fails_is_taken_up_again(rack: Any, monkeypatch: Any) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    async def story() -> None:
+        async with rack() as r:
+            with monkeypatch.context() as patch:
+                patch.setattr("rackhand.agent.executor.dice.decide", broken)
+                job = r.server.give("SIM00001", shell("echo fine"))
+                await r.server.until(lambda: "a bug" in (r.server.beats[-1].node.last_error_message or ""))
+
+            assert (await r.server.finished(job)).status == "succeeded"
+
+    asyncio.run(story())

@@ -32,3 +32,17 @@ def test_ids_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = [time.mint() for _ in range(50)]
 
     assert ids == sorted(set(ids))
+
+
+def test_a_late_answer_does_not_turn_the_clock_back_but_a_set_clock_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rackhand.agent.servertime.monotonic_ms", lambda: 5_000)
+    time = ServerTime()
+    time.observe(to_rfc3339(1_000_000))
+    time.observe(to_rfc3339(999_950))
+    assert time.now() == 1_000_000
+
+    time.observe(to_rfc3339(1_000_020))
+    assert time.now() == 1_000_020
+
+    time.observe(to_rfc3339(900_000))
+    assert time.now() == 900_000

@@ -2,9 +2,12 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from rackhand.agent.fake import FAST, make_step
+from rackhand.agent.spool import Spool, Upload
+from rackhand.agent.uploads import drop_litter
 
 
 def left(r: Any) -> list[Any]:
@@ -51,3 +54,17 @@ def test_uploads_go_on_after_a_restart(rack: Any) -> None:
             await r.server.until(lambda: r.server.uploads)
 
     asyncio.run(story())
+
+
+def test_litter_of_a_killed_agent_is_removed_and_owed_files_stay(tmp_path: Path) -> None:
+    for name in ("owed", "litter"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "output.log").write_bytes(b"x")
+    spool = Spool()
+    owed = str(tmp_path / "owed" / "output.log")
+    spool.uploads["a"] = Upload(artifact_id="a", event_id="e", path=owed, content_type="", sha256="", give_up_at=0)
+
+    drop_litter(tmp_path, spool)
+    drop_litter(tmp_path / "nothing", spool)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["owed"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from rackhand.agent.settings import AgentPeriods
+from rackhand.agent.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class Crew:
     def __init__(self, periods: AgentPeriods) -> None:
         self._periods = periods
         self._tasks: list[asyncio.Task[None]] = []
-        self.last_error_message = ""
+        self.trouble = Trouble()
 
     def add(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._tasks.append(asyncio.create_task(self._keep(name, work), name=name))
@@ -35,8 +36,8 @@ class Crew:
         while True:
             error = await failure_of(work())
             what = "ended by itself" if error is None else f"failed: {type(error).__name__}: {error}"
-            self.last_error_message = f"task {name} {what}"
-            log.error("%s; starting it again", self.last_error_message, exc_info=error)
+            self.trouble.say(f"task {name} {what}")
+            log.error("task %s %s; starting it again", name, what, exc_info=error)
             await asyncio.sleep(pause_ms / 1000)
             pause_ms = min(pause_ms * 2, self._periods.restart_max_ms)
 

@@ -152,7 +152,7 @@ class DeviceRun:
             started_at=progress.attempt_started_at,
         )
         if progress.is_in_flight:
-            return replace(attempt.abort("the agent was restarted during this attempt"), is_cut=True)
+            return replace(attempt.abort("the agent was interrupted during this attempt"), is_cut=True)
         return replace(
             attempt,
             status=StepStatus(progress.ended or StepStatus.ABORTED),

@@ -10,14 +10,17 @@ import asyncio
 import os
 import zlib
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from rackhand.core.errors import RackhandError
 
 COMPACT_BYTES = 4 * 1024 * 1024
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class JournalError(RackhandError):
@@ -102,6 +105,7 @@ class Journal:
         self._size = path.stat().st_size
         self._queue: list[tuple[bytes, asyncio.Future[None]]] = []
         self._flusher: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, "journal")
 
     async def append(self, record: bytes) -> None:
         """Returns when the record is on disk. If the caller is cancelled meanwhile, the record is stored anyway."""
@@ -115,12 +119,17 @@ class Journal:
         try:
             while self._queue:
                 batch, self._queue = self._queue, []
-                error = await asyncio.to_thread(self._write, b"".join(encode_line(record) for record, _ in batch))
+                data = b"".join(encode_line(record) for record, _ in batch)
+                error = await self._in_thread(self._write, data)
                 self._settle(batch, error)
                 if self._size > self._limit:
                     await self._compact()
         finally:
             self._flusher = None
+
+    def _in_thread(self, work: Callable[[T], R], argument: T) -> "asyncio.Future[R]":
+        """In a thread of its own: hashing of large files elsewhere must not make an fsync wait."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, work, argument)
 
     def _write(self, data: bytes) -> OSError | None:
         try:
@@ -154,7 +163,7 @@ class Journal:
     async def _compact(self) -> None:
         records = self._snapshot()
         try:
-            await asyncio.to_thread(self._rewrite, records)
+            await self._in_thread(self._rewrite, records)
         except OSError:
             self._limit = self._size * 2  # no room for a second file now: the old one is whole, try again later
 
@@ -170,4 +179,5 @@ class Journal:
         """Wait for what is being written, then close the file."""
         if self._flusher is not None:
             await self._flusher
+        self._thread.shutdown()
         self._file.close()

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from rackhand.agent.adb.client import Adb
 from rackhand.agent.adb.endpoints import Endpoints
 from rackhand.agent.adb.errors import AdbError
+from rackhand.agent.adb.supervisor import Periods as AdbPeriods
 from rackhand.agent.adb.supervisor import ServerState, Supervisor
 from rackhand.agent.client import ServerClient
 from rackhand.agent.crew import Crew
@@ -28,15 +29,16 @@ from rackhand.agent.scan import Scans
 from rackhand.agent.servertime import ServerTime
 from rackhand.agent.settings import AgentSettings
 from rackhand.agent.spool import Spool
-from rackhand.agent.uploads import Uploads
+from rackhand.agent.uploads import Uploads, drop_litter
 
-STOP_S = 4.0
+STOP_S = 1.5  # for each of: ending work, ending adb; the flush has its own period
+ADB_STOP_MS = 1_000
 MAX_STREAMS = 256  # 100 devices that do not answer hold a stream each; devices + streams stay below 800
 log = logging.getLogger(__name__)
 
 
 class Agent:
-    """All parts of one running agent. `start` begins, `close` ends within STOP_S; what is unsent stays on disk."""
+    """All parts of one running agent. `start` begins, `close` ends within 5 s; what is unsent stays on disk."""
 
     def __init__(self, settings: AgentSettings, spool: Spool, client: ServerClient, time: ServerTime) -> None:
         periods = settings.periods
@@ -49,6 +51,7 @@ class Agent:
             self._adb,
             binary_path=settings.adb_path,
             log_path=settings.data_dir / "adb.log",
+            periods=AdbPeriods(stop_ms=ADB_STOP_MS),
             on_change=self._on_adb_change,
         )
         self._inventory = Inventory(self._adb, periods)
@@ -71,6 +74,7 @@ class Agent:
         )
         self._scans = Scans(settings, spool, time, self._inventory, self._pulse)
         self._work = Work(self._kit, client, self._scans.begin)
+        self._troubles = (spool.trouble, self._outbox.trouble, self._work.trouble, self._crew.trouble)
 
     def start(self) -> None:
         """Begin with the heartbeat: it renews the leases of what the journal holds."""
@@ -109,19 +113,19 @@ class Agent:
     def _trouble(self) -> str:
         """The node's own last error, the most urgent first."""
         adb = self._adb_error or ("" if self._supervisor.state.is_usable else self._supervisor.state.message)
-        parts = (adb, self._outbox.last_error_message, self._work.last_error_message, self._crew.last_error_message)
+        parts = (adb, *(each.text for each in self._troubles))
         return next((part for part in (*parts, self._spool.damage) if part), "")
 
     async def close(self) -> None:
         """No new work, end what runs on the devices, send what there is, end the adb server that is ours."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(STOP_S / 2):
+            async with asyncio.timeout(STOP_S):
                 await self._work.close()
         await self._flush()
         await self._crew.close()
         await asyncio.gather(self._scans.close(), self._inventory.close(), self._endpoints.close())
         with suppress(TimeoutError):
-            async with asyncio.timeout(STOP_S / 2):
+            async with asyncio.timeout(STOP_S):
                 await self._supervisor.close()
                 await self._adb.close()
 
@@ -138,12 +142,13 @@ async def run_agent(settings: AgentSettings, stop: asyncio.Event) -> int:
     async with AsyncExitStack() as stack:
         lock = FolderLock(settings.data_dir)
         stack.callback(lock.release)
-        spool = Spool.open(settings.journal_path)
+        spool = Spool.open(settings.journal_path, retry_ms=settings.periods.restart_min_ms)
         stack.push_async_callback(spool.close)
         if spool.damage:
             log.error("%s", spool.damage)
         time = ServerTime()
         client = await stack.enter_async_context(ServerClient(settings, time))
+        drop_litter(settings.work_dir, spool)
         agent = Agent(settings, spool, client, time)
         stack.push_async_callback(agent.close)
         agent.start()

@@ -16,6 +16,7 @@ from rackhand.agent.journal import JournalError
 from rackhand.agent.servertime import ServerTime
 from rackhand.agent.settings import AgentPeriods
 from rackhand.agent.spool import Change, Spool, StoredEvent
+from rackhand.agent.trouble import Trouble
 from rackhand.agent.waking import Backoff
 from rackhand.wire.messages import MAX_BATCH, BatchAnswer, BatchResult
 
@@ -39,7 +40,7 @@ def take_batch(spool: Spool, most: int) -> list[StoredEvent]:
 
 
 class Outbox:
-    """The loop that empties the spool. `last_error_message` is what a heartbeat should say of it."""
+    """The loop that empties the spool. `trouble` is what a heartbeat should say of it."""
 
     def __init__(
         self, spool: Spool, client: ServerClient, time: ServerTime, periods: AgentPeriods, dead_letters: Path
@@ -50,7 +51,7 @@ class Outbox:
         self._periods = periods
         self._dead_letters = dead_letters
         self._most = MAX_BATCH
-        self.last_error_message = ""
+        self.trouble = Trouble()
 
     async def run(self) -> None:
         """Deliver for ever; each failure waits longer than the one before."""
@@ -110,8 +111,8 @@ class Outbox:
         if result.status == "stale":
             log.info("the server dropped %s %s: its lease is over", event.type, event.event_id)
             return
-        self.last_error_message = f"the server calls {event.type} {event.event_id} invalid: {result.error}"
-        log.error("%s; it is kept in %s", self.last_error_message, self._dead_letters)
+        self.trouble.say(f"the server calls {event.type} {event.event_id} invalid: {result.error}")
+        log.error("%s; it is kept in %s", self.trouble.text, self._dead_letters)
         letter = {"at": self._time.stamp(), "error": result.error, "event": event.body}
         with self._dead_letters.open("ab") as file:
             file.write(msgspec.json.encode(letter) + b"\n")

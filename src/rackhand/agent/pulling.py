@@ -13,6 +13,7 @@ from rackhand.agent.journal import JournalError
 from rackhand.agent.plan import read_policy, read_steps
 from rackhand.agent.reports import Reporter
 from rackhand.agent.servertime import monotonic_ms
+from rackhand.agent.trouble import Trouble
 from rackhand.agent.waking import Backoff, Wake
 from rackhand.core.errors import RackhandError
 from rackhand.wire.messages import Job, PullAnswer, PullRequest
@@ -33,7 +34,7 @@ class Work:
         self._periods = kit.settings.periods
         self._running: dict[str, asyncio.Task[None]] = {}
         self._freed = Wake()
-        self.last_error_message = ""
+        self.trouble = Trouble()
 
     def resume(self) -> None:
         """Go on with what the journal holds; nothing is done before the first heartbeat renewed its lease."""
@@ -126,8 +127,8 @@ class Work:
             while token in self._kit.spool.jobs:
                 error = await failure_of(DeviceRun(self._kit, job).run())
                 if error is not None:
-                    self.last_error_message = f"run {job.run_id}, device {job.device.index}: {error}"
-                    log.error("%s; taking it up again", self.last_error_message, exc_info=error)
+                    self.trouble.say(f"run {job.run_id}, device {job.device.index}: {error}")
+                    log.error("%s; taking it up again", self.trouble.text, exc_info=error)
                     await asyncio.sleep(backoff.next_ms() / 1000)
         finally:
             self._running.pop(token, None)

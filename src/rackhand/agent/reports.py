@@ -57,7 +57,8 @@ def content_digest(sha256: str) -> str:
 
 
 class Reporter:
-    """The voice of one device run. `progress` is what is stored; every method returns when it is on disk."""
+    """The voice of one device run. `progress` is what is stored; every method returns when it is on disk; only `accept`
+    raises JournalError when the disk takes nothing (the job was not begun), the others wait for it."""
 
     def __init__(self, spool: Spool, time: ServerTime, node_id: str, job: Job, upload_window_ms: int) -> None:
         self._spool = spool
@@ -139,7 +140,7 @@ class Reporter:
             error_message=error_message[:MAX_MESSAGE] if error_message else None,
         )
         event = self._event(EventType.TASK_FINISHED, payload)
-        await self._spool.commit(Change(events=[event], dropped=self._token))
+        await self._spool.persist(Change(events=[event], dropped=self._token))
 
     def _artifact(self, step_index: int, produced: ProducedFile, size: int, sha256: str) -> tuple[StoredEvent, Upload]:
         artifact_id = self._time.mint()
@@ -193,7 +194,7 @@ class Reporter:
         self, events: list[StoredEvent], facts: Mapping[str, object], uploads: Sequence[Upload] = ()
     ) -> None:
         self._latest = msgspec.structs.replace(self.progress, seq=self._seq, **facts)
-        await self._spool.commit(Change(progress=self._latest, events=events, uploads=list(uploads)))
+        await self._spool.persist(Change(progress=self._latest, events=events, uploads=list(uploads)))
 
 
 def _text(at: Millis | None) -> str | None:

@@ -9,6 +9,8 @@ import time
 from rackhand.core.clock import Millis, from_rfc3339, to_rfc3339
 from rackhand.core.ids import uuid7
 
+_JUMP_MS = 1_000
+
 
 def monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
@@ -19,6 +21,7 @@ class ServerTime:
 
     def __init__(self) -> None:
         self._offset = time.time_ns() // 1_000_000 - monotonic_ms()
+        self._is_learnt = False
 
     def now(self) -> Millis:
         return monotonic_ms() + self._offset
@@ -31,9 +34,15 @@ class ServerTime:
         """Learn from `server_time` of an answer that came just now; anything else is ignored."""
         if isinstance(server_time, str) and server_time:
             try:
-                self._offset = from_rfc3339(server_time) - monotonic_ms()
+                self._learn(from_rfc3339(server_time) - monotonic_ms())
             except ValueError:
                 return
+
+    def _learn(self, offset: int) -> None:
+        """An answer is late, never early: the largest offset is the truest. A jump is a clock that was set."""
+        is_jump = abs(offset - self._offset) > _JUMP_MS or not self._is_learnt
+        self._offset = offset if is_jump else max(self._offset, offset)
+        self._is_learnt = True
 
     def mint(self) -> str:
         """A new id that sorts by time."""

@@ -30,7 +30,7 @@ class AgentPeriods:
     progress_ms: int = 1_000
     poll_action_ms: int = 1_000
     cleanup_ms: int = 6_000
-    flush_ms: int = 2_000
+    flush_ms: int = 1_000
     restart_min_ms: int = 1_000
     restart_max_ms: int = 60_000
     backoff_ms: Callable[[int], int] = policy.backoff_ms

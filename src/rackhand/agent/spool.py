@@ -4,13 +4,16 @@ One `Change` is one record of the journal: an event and the progress that it sta
 The state is the fold of all changes, and is only what is on disk. Delivery, leases and devices are not its business.
 """
 
+import asyncio
+import logging
 from pathlib import Path
 
 import msgspec
 from msgspec import Raw, Struct
 
 from rackhand.agent import journal
-from rackhand.agent.journal import COMPACT_BYTES, Journal
+from rackhand.agent.journal import COMPACT_BYTES, Journal, JournalError
+from rackhand.agent.trouble import Trouble
 from rackhand.agent.waking import Wake
 from rackhand.wire.messages import EventType, Job
 
@@ -68,6 +71,7 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     uploaded: str | None = None
 
 
+log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Change).decode
 
@@ -75,20 +79,22 @@ _decode = msgspec.json.Decoder(Change).decode
 class Spool:
     """The durable state of one agent. `wake` tells of every change."""
 
-    def __init__(self) -> None:
+    def __init__(self, retry_ms: int = 1_000) -> None:
         self.jobs: dict[str, Job] = {}
         self.progress: dict[str, Progress] = {}
         self.events: dict[str, StoredEvent] = {}
         self.uploads: dict[str, Upload] = {}
         self.wake = Wake()
         self.damage = ""
+        self.trouble = Trouble()
+        self._retry_ms = retry_ms
         self._journal: Journal | None = None
 
     @classmethod
-    def open(cls, path: Path, compact_bytes: int = COMPACT_BYTES) -> "Spool":
+    def open(cls, path: Path, compact_bytes: int = COMPACT_BYTES, retry_ms: int = 1_000) -> "Spool":
         """Read the journal at `path` (or begin one); `damage` says what could not be read."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        spool = cls()
+        spool = cls(retry_ms)
         reading = journal.read(path)
         for record in reading.records:
             spool._take(record)
@@ -101,6 +107,17 @@ class Spool:
         """Returns when the change is on disk and in the state; JournalError if the disk did not take it."""
         assert self._journal is not None
         await self._journal.append(_encode(change))
+
+    async def persist(self, change: Change) -> None:
+        """As `commit`, but a disk that takes nothing is waited for: what has happened must not be forgotten."""
+        while True:
+            try:
+                await self.commit(change)
+                return
+            except JournalError as error:
+                self.trouble.say(str(error))
+                log.error("%s; trying again", error)
+                await asyncio.sleep(self._retry_ms / 1000)
 
     async def close(self) -> None:
         if self._journal is not None:

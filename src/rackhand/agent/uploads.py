@@ -5,6 +5,7 @@ A missing upload never changes an outcome. Files stay on disk until then.
 
 import asyncio
 import logging
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,11 +17,20 @@ from rackhand.agent.spool import Change, Spool, Upload
 from rackhand.agent.waking import Backoff
 
 log = logging.getLogger(__name__)
+MAX_AT_ONCE = 4
 _LATER = frozenset({401, 403, 404, 408, 409, 426})
 
 
+def drop_litter(work_dir: Path, spool: Spool) -> None:
+    """Remove what steps left behind that nobody will send (the agent was killed before their end was stored)."""
+    wanted = {Path(upload.path).parent.name for upload in spool.uploads.values()}
+    for folder in work_dir.iterdir() if work_dir.exists() else ():
+        if folder.name not in wanted:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 class Uploads:
-    """The loop that sends what the spool lists, one after the other: phones' files are small, the uplink is shared."""
+    """The loop that sends what the spool lists, a few at once."""
 
     def __init__(self, spool: Spool, client: ServerClient, time: ServerTime, periods: AgentPeriods) -> None:
         self._spool = spool
@@ -35,11 +45,17 @@ class Uploads:
             if not ready:
                 await self._spool.wake.wait()
                 continue
-            failures = [upload for upload in ready if not await self._try(upload)]
-            if failures:
-                await asyncio.sleep(backoff.next_ms() / 1000)
-            else:
+            done = await asyncio.gather(*(self._try(upload) for upload in ready[:MAX_AT_ONCE]))
+            if all(done):
                 backoff.reset()
+                continue
+            self._postpone([upload for upload, is_done in zip(ready, done, strict=False) if not is_done])
+            await asyncio.sleep(backoff.next_ms() / 1000)
+
+    def _postpone(self, failed: list[Upload]) -> None:
+        """Behind the others, so that one that never works holds up nobody."""
+        for upload in failed:
+            self._spool.uploads[upload.artifact_id] = self._spool.uploads.pop(upload.artifact_id)
 
     async def _try(self, upload: Upload) -> bool:
         """True if it is done with, stored or not."""
