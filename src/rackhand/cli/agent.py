@@ -1,7 +1,5 @@
 """`rackhand agent`: the node agent, and `rackhand agent install`, which starts it with the machine."""
 
-import asyncio
-import logging
 import os
 import sys
 from pathlib import Path
@@ -48,6 +46,9 @@ def agent(
     """Run the node agent: it drives the devices of this machine until it gets a signal."""
     if ctx.invoked_subcommand is not None:
         return
+    import asyncio
+    import logging
+
     from rackhand.agent import main
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from email.message import Message
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from rackhand.cli.outcome import Unreachable
@@ -86,23 +88,30 @@ class Client:
     ) -> bytes:
         """The raw body of the answer; an error answer raises the class of its status."""
         asked = {key: value for key, value in (query or {}).items() if value is not None}
-        url = self.server + quote(path) + (f"?{urlencode(asked)}" if asked else "")
-        headers = {"Authorization": f"Bearer {self._token}", "X-Rackhand-Client": "cli"}
+        url = self.server + path + (f"?{urlencode(asked)}" if asked else "")
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        headers["X-Rackhand-Client"] = "cli"
         if body is not None and content_type:
             headers["Content-Type"] = content_type
-        request = Request(url, data=body, headers=headers, method=method)  # noqa: S310 - scheme checked above
+        return self._exchange(Request(url, data=body, headers=headers, method=method))[0]  # noqa: S310 - checked above
+
+    def header(self, path: str, name: str) -> str:
+        """A header of the answer to a GET; empty if it is not there."""
+        return self._exchange(Request(self.server + path))[1].get(name, "")  # noqa: S310 - checked above
+
+    def _exchange(self, request: Request) -> tuple[bytes, Message]:
         try:
             with self._opener.open(request, timeout=self._timeout_s) as answer:
-                return bytes(answer.read())
+                return bytes(answer.read()), answer.headers
         except HTTPError as error:
             with error:
                 if error.code == NOT_MODIFIED:
-                    return b""
+                    return b"", error.headers
                 raise _problem(error.code, error.read()) from None
-        except (URLError, OSError) as error:
+        except (URLError, OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise Unreachable(
-                f"{self.server} does not answer ({reason}); nothing was changed: is `rackhand serve` running there?"
+                f"{self.server} does not answer ({reason}): is `rackhand serve` running there?"
             ) from error
 
 

@@ -4,10 +4,17 @@ import typer
 
 from rackhand import __version__
 from rackhand.cli.agent import app as agent
+from rackhand.cli.db import app as db
 from rackhand.cli.demo import demo
+from rackhand.cli.devices import app as devices
+from rackhand.cli.doctor import doctor
 from rackhand.cli.leash import follow_leash
+from rackhand.cli.nodes import app as nodes
 from rackhand.cli.options import new_app
 from rackhand.cli.outcome import closing
+from rackhand.cli.playbooks import app as playbooks
+from rackhand.cli.run import run
+from rackhand.cli.runs import app as runs
 from rackhand.cli.serve import serve
 from rackhand.cli.sim import sim
 
@@ -30,7 +37,14 @@ def _root(
 app.command("demo")(demo)
 app.command("serve")(serve)
 app.add_typer(agent, name="agent")
+app.command("run")(run)
+app.add_typer(runs, name="runs")
+app.add_typer(devices, name="devices")
+app.add_typer(nodes, name="nodes")
+app.add_typer(playbooks, name="playbooks")
 app.command("sim")(sim)
+app.add_typer(db, name="db")
+app.command("doctor")(doctor)
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """`rackhand serve`: the HTTP server."""
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,8 @@ def serve(
     behind_proxy: Annotated[bool | None, typer.Option(help="A proxy on this machine ends TLS")] = None,
 ) -> None:
     """Run the server. Prints `Ready http://HOST:PORT` once it answers. Settings: RACKHAND_* (docs/settings.md)."""
+    import asyncio
+
     from rackhand.server import main, settings
 
     flags = {"host": host, "port": port, "data": data, "behind_proxy": behind_proxy}

@@ -16,6 +16,8 @@ from typing import Any
 
 from rackhand.cli.children import Child
 from rackhand.core.errors import Conflict
+from rackhand.sim.faults import SILENT, UNREACHABLE
+from rackhand.sim.scenario import load_scenario
 
 START_S = 60.0
 AGENTS_S = 2.5
@@ -132,9 +134,6 @@ def first_free_port(wanted: int) -> int:
 
 def expected_counts(scenario: str, count: int) -> dict[str, int] | None:
     """How a run over the whole fleet ends if all is well; None if a scenario of one's own says nothing about it."""
-    from rackhand.sim.faults import SILENT, UNREACHABLE
-    from rackhand.sim.scenario import load_scenario
-
     if scenario not in ("none", "default"):
         return None
     rules = load_scenario(scenario, count).rules

@@ -1,9 +1,11 @@
 """`KEY=VALUE` flags: a run's policy, its parameters, a device's labels. Says what is wrong before anything is sent."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rackhand.core.errors import FieldError, Invalid
-from rackhand.core.policy import POLICY
+from rackhand.core.errors import Invalid
+
+if TYPE_CHECKING:
+    from rackhand.core.errors import FieldError
 
 
 def read_pairs(flag: str, given: list[str]) -> dict[str, str]:
@@ -19,6 +21,8 @@ def read_pairs(flag: str, given: list[str]) -> dict[str, str]:
 
 def read_policy(given: list[str], concurrency: int | None = None) -> dict[str, Any]:
     """A checked policy: `grace_wait_ms=2000`, `offline=skip`, or `wait_s=60` for offline devices; Invalid lists all."""
+    from rackhand.core.policy import POLICY
+
     values: dict[str, Any] = {key: _value(text) for key, text in read_pairs("--policy", given).items()}
     if "wait_s" in values:
         values["offline"] = {"wait_s": values.pop("wait_s")}

@@ -1,0 +1,89 @@
+"""`rackhand db`: bring the schema of the database up to date, or say whether it is."""
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rackhand.cli.options import JsonOption, new_app
+from rackhand.cli.outcome import Exit, put_json, reported
+
+if TYPE_CHECKING:
+    from rackhand.server.settings import Settings
+    from rackhand.store.db import Database
+    from rackhand.store.schema import SchemaState
+
+app = new_app("The database: upgrade or check its schema.")
+Data = Annotated[Path | None, typer.Option("--data", help="Folder of the server (rackhand-data)")]
+Url = Annotated[str | None, typer.Option("--database-url", help="postgresql://... or sqlite:///PATH")]
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file of settings")]
+
+
+@app.command("upgrade")
+def upgrade(data: Data = None, database_url: Url = None, config: Config = None, is_json: JsonOption = False) -> None:
+    """Run the missing migrations, in one transaction. `rackhand serve` does so at its start, too."""
+    with reported():
+        from rackhand.store import schema
+
+        settings = load(data, database_url, config)
+        settings.data.mkdir(parents=True, exist_ok=True)
+        state = ask(settings, schema.upgrade)
+    _tell(state, is_json)
+
+
+@app.command("check")
+def check(data: Data = None, database_url: Url = None, config: Config = None, is_json: JsonOption = False) -> None:
+    """Say whether the schema is the one that this program needs. Exit code 1 if not; changes nothing."""
+    with reported():
+        state = look(load(data, database_url, config))
+    _tell(state, is_json)
+    raise SystemExit(int(Exit.SUCCEEDED if state.is_current else Exit.NOT_SUCCEEDED))
+
+
+def load(data: Path | None, database_url: str | None, config: Path | None) -> "Settings":
+    """The server's settings, from the same places as `rackhand serve`; SettingError says what is wrong with one."""
+    from rackhand.server import settings
+
+    return settings.load({"data": data, "database_url": database_url}, os.environ, config)
+
+
+def ask(settings: "Settings", question: "Callable[[Database], Awaitable[SchemaState]]") -> "SchemaState":
+    """Open the database, ask, close it. Unreachable if it does not answer."""
+    import asyncio
+
+    from rackhand.store.connect import make_database
+
+    async def story() -> "SchemaState":
+        database = make_database(
+            settings.database_url or None, settings.data, statement_cache=settings.statement_cache, pool_size=2
+        )
+        await database.start()
+        try:
+            return await question(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(story())
+
+
+def look(settings: "Settings") -> "SchemaState":
+    """The state of the schema; a SQLite file that is not there yet is not made by looking."""
+    from rackhand.core.errors import NotFound
+    from rackhand.store import schema
+    from rackhand.store.connect import FILE_NAME
+
+    file = settings.data / FILE_NAME
+    if not settings.database_url and not file.exists():
+        raise NotFound(f"there is no database {file} yet: rackhand serve or rackhand db upgrade makes it")
+    return ask(settings, schema.check)
+
+
+def _tell(state: "SchemaState", is_json: bool) -> None:
+    if is_json:
+        put_json({"current": state.current, "needed": state.head, "is_current": state.is_current})
+    elif state.is_current:
+        print(f"The schema is {state.current}: up to date.")
+    else:
+        print(f"The schema is {state.current or 'empty'}, needed is {state.head}: run rackhand db upgrade.")

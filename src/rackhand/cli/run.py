@@ -1,0 +1,72 @@
+"""`rackhand run`: start a playbook, watch it, and end with the run's outcome as exit code."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rackhand.cli.follow import count_final, describe, follow
+from rackhand.cli.lookup import find_playbook
+from rackhand.cli.options import DEFAULT_SERVER, JsonOption, ServerOption, TokenOption, connect
+from rackhand.cli.outcome import Exit, put_json, reported, say
+from rackhand.cli.pairs import read_pairs, read_policy
+from rackhand.cli.progress import progress
+from rackhand.cli.target import read_target
+
+if TYPE_CHECKING:
+    from rackhand.cli.client import Client
+
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end of the run")]
+
+
+def run(
+    playbook: Annotated[str, typer.Argument(help="Id, title or YAML file")],
+    target: Annotated[str, typer.Option(help="all, 1-20,25, label:rack=a or node:PC-01")],
+    exclude: Annotated[str, typer.Option(help="Indexes to leave out, such as 7,9-11")] = "",
+    title: Annotated[str | None, typer.Option(help="Title of the run (default: the playbook's)")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, max=1000, help="Devices at once, per node")] = None,
+    policy: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, such as timeout_ms=60000; repeat")] = None,
+    param: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for {{ params.KEY }}; repeat")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**53 - 1, help="Of the dice")] = None,
+    is_waiting: Wait = True,
+    is_json: JsonOption = False,
+    server: ServerOption = DEFAULT_SERVER,
+    token: TokenOption = "",
+) -> None:
+    """Start a playbook and wait for its end. Exit code 0 only if every device succeeded. Ctrl-C leaves it running."""
+    with reported():
+        body: dict[str, Any] = {"target": read_target(target, exclude), "params": read_pairs("--param", param or [])}
+        if policy or concurrency is not None:
+            body["policy"] = read_policy(policy or [], concurrency)
+        body |= {key: value for key, value in (("seed", seed), ("title", title)) if value is not None}
+        client = connect(server, token)
+        body["playbook_id"] = find_playbook(client, playbook)
+        created = client.post("/api/runs", body)
+        code = finish(client, created, is_waiting=is_waiting, is_json=is_json)
+    raise SystemExit(int(code))
+
+
+def finish(client: "Client", created: dict[str, Any], *, is_waiting: bool, is_json: bool) -> Exit:
+    """Report a run that was just created, and its end if that is waited for."""
+    if not is_waiting:
+        _tell(created, is_json)
+        return Exit.SUCCEEDED
+    if not is_json:
+        say(f"Run {created['id']} on {created['counts']['total']} devices")
+    try:
+        with progress("Devices", created["counts"]["total"], is_quiet=is_json) as show:
+            ended = follow(client, created["id"], show)
+            show(count_final(ended["counts"]), describe(ended["counts"]))
+    except KeyboardInterrupt:
+        say(f"The run goes on. To stop it: rackhand runs stop {created['id']}")
+        raise
+    _tell(ended, is_json)
+    return Exit.SUCCEEDED if ended["status"] == "succeeded" else Exit.NOT_SUCCEEDED
+
+
+def _tell(run: dict[str, Any], is_json: bool) -> None:
+    if is_json:
+        put_json(run)
+        return
+    print(f"{run['id']} {run['status']}: {describe(run['counts']) or 'queued'}")
+    if run.get("last_error_message"):
+        say(f"last error: {run['last_error_message']}")
