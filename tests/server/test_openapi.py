@@ -114,9 +114,16 @@ def running(place: ServerPlace) -> Iterator[tuple[str, dict[str, Any], dict[str,
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, str]]:
-    """(method, path) of everything in the document, deletions last."""
+    """(method, path) of everything in the document: what only looks first, deletions last."""
     found = [(method, path) for path, methods in document["paths"].items() for method in METHODS if method in methods]
-    return sorted(found, key=lambda operation: (operation[0] == "delete", operation[1]))
+    return sorted(found, key=lambda operation: (*((operation[0] == word) for word in ("delete", "patch")), operation))
+
+
+def plant(value: Any, seeded: dict[str, Any]) -> Any:
+    """`value` with what is seeded under the names that it uses, so that a request finds something."""
+    if isinstance(value, dict):
+        return {name: seeded[name] if name in seeded else plant(item, seeded) for name, item in value.items()}
+    return [plant(item, seeded) for item in value] if isinstance(value, list) else value
 
 
 def probe(url: str, document: dict[str, Any], seeded: dict[str, Any], method: str, path: str) -> None:
@@ -128,11 +135,8 @@ def probe(url: str, document: dict[str, Any], seeded: dict[str, Any], method: st
 
     def send(case: Any, is_known: bool) -> None:
         if is_known:
-            case.path_parameters = {
-                name: seeded.get(name, given) for name, given in (case.path_parameters or {}).items()
-            }
-        if is_node and is_known and isinstance(case.body, dict) and "node_id" in case.body:
-            case.body["node_id"] = seeded["node_id"]
+            case.path_parameters = plant(case.path_parameters or {}, seeded)
+            case.body = plant(case.body, seeded)
         response = case.call(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
         case.validate_response(response, checks=CHECKS)
 
