@@ -11,6 +11,7 @@ from rackhand.core.ids import RESERVED_NODE_IDS, is_node_id
 from rackhand.core.schema import Boolean, Field, Record, Text
 from rackhand.engine.access import Actor, audit
 from rackhand.engine.closing import close_node_runs
+from rackhand.engine.paging import decode_cursor, encode_cursor
 from rackhand.store import inventory, nodes
 from rackhand.store.db import Tx
 from rackhand.store.nodes import NodeRow
@@ -63,10 +64,10 @@ class NodeView:
 
 @dataclass(frozen=True, slots=True)
 class NodeList:
-    """All nodes; there are few, so that the list has one page."""
+    """Some nodes; `next_cursor` gets the following ones, null at the end."""
 
     items: tuple[NodeView, ...]
-    next_cursor: str | None = None
+    next_cursor: str | None
 
 
 def hash_token(token: str) -> str:
@@ -94,9 +95,12 @@ def _why_not(node_id: str) -> str:
     return "must begin with a letter or digit and have only letters, digits, dot, underscore and hyphen, at most 63"
 
 
-def list_nodes(tx: Tx) -> NodeList:
-    """All nodes in the order of their ids."""
-    return NodeList(_views(tx, nodes.all_nodes(tx)))
+def list_nodes(tx: Tx, *, cursor: str | None = None, limit: int = 500) -> NodeList:
+    """Nodes in the order of their ids."""
+    after = decode_cursor(cursor, tuple[str])
+    rows = [row for row in nodes.all_nodes(tx) if after is None or row.id > after[0]]
+    following = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
+    return NodeList(_views(tx, rows[:limit]), following)
 
 
 def get(tx: Tx, node_id: str) -> NodeView:

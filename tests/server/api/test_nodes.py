@@ -97,6 +97,20 @@ def test_a_forgotten_node_is_gone_and_so_is_its_token(server: ServerPlace) -> No
     asyncio.run(story())
 
 
+def test_pages_hold_every_node_once(server: ServerPlace) -> None:
+    async def story() -> None:
+        async with server.open() as api:
+            for node_id in ("PC-03", "PC-01", "PC-02"):
+                await api.node(node_id)
+            first = (await api.get("/api/nodes?limit=2")).json()
+            assert [node["id"] for node in first["items"]] == ["PC-01", "PC-02"]
+            second = (await api.get(f"/api/nodes?limit=2&cursor={first['next_cursor']}")).json()
+            assert ([node["id"] for node in second["items"]], second["next_cursor"]) == (["PC-03"], None)
+            assert (await api.get("/api/nodes?cursor=bad")).status_code == 422
+
+    asyncio.run(story())
+
+
 def test_only_an_admin_enrols_and_a_node_sees_no_list(server: ServerPlace) -> None:
     async def story() -> None:
         async with server.open() as api:

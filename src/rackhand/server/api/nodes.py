@@ -7,7 +7,17 @@ from litestar.params import FromPath
 from rackhand.engine import enrolment
 from rackhand.engine.access import Role
 from rackhand.engine.enrolment import DRAIN, NODE, NODE_CHANGE, EnrolledNode, NodeList, NodeView
-from rackhand.server.contract import Request, Response, actor_of, answer, answer_empty, operation, read_body
+from rackhand.server.contract import (
+    PAGE,
+    Request,
+    Response,
+    actor_of,
+    answer,
+    answer_empty,
+    operation,
+    read_body,
+    read_query,
+)
 from rackhand.server.room import Room
 
 
@@ -26,9 +36,10 @@ async def enrol(request: Request, room: Room) -> Response:
     return answer(await room.db.write(enrolment.enrol, actor_of(request), body), 201)
 
 
-@get("/api/nodes", **operation("All nodes", role=Role.VIEWER, answers={200: NodeList}))
-async def list_nodes(room: Room) -> Response:
-    return answer(await room.db.read(enrolment.list_nodes))
+@get("/api/nodes", **operation("Nodes by id", role=Role.VIEWER, query=PAGE, answers={200: NodeList}))
+async def list_nodes(request: Request, room: Room) -> Response:
+    asked = read_query(request)
+    return answer(await room.db.read(enrolment.list_nodes, cursor=asked["cursor"], limit=asked["limit"]))
 
 
 @get("/api/nodes/{node_id:str}", **operation("One node", role=Role.VIEWER, answers={200: NodeView}))
