@@ -33,7 +33,7 @@ def test_every_route_but_the_public_ones_wants_a_credential(server: ServerPlace)
                 path for path, methods in document["paths"].items() for m in methods.values() if not m["security"]
             }
 
-            assert open_paths == {"/healthz", "/readyz", "/metrics", "/api/openapi.json"}
+            assert open_paths == {"/", "/healthz", "/readyz", "/metrics", "/api/openapi.json"}
             for path, methods in document["paths"].items():
                 for method, drawn in methods.items():
                     if drawn["security"]:

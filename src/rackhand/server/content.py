@@ -44,5 +44,5 @@ def shown_type(content_type: str) -> str:
     """What an artifact is served as: text as UTF-8 text, known pictures as such, all else as plain bytes."""
     base = content_type.split(";", 1)[0].strip().lower()
     if base == "text/plain":
-        return "text/plain; charset=utf-8"
+        return "text/plain"
     return base if base in SAFE_TYPES else "application/octet-stream"

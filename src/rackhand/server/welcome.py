@@ -27,7 +27,7 @@ rackhand runs show RUN</pre>
 
 @get("/", **operation("What answers here", role=PUBLIC, answers={200: Content(("text/html",))}))
 async def welcome() -> Response:
-    return Response(_PAGE, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": _CSP})
+    return Response(_PAGE, media_type="text/html", headers={"Content-Security-Policy": _CSP})
 
 
 handlers: list[Any] = [welcome]

@@ -99,8 +99,9 @@ def test_a_bad_playbook_is_refused_with_every_path(server: ServerPlace, body: An
             asset = await look(api)
             steps = body.get("steps")
             if isinstance(steps, list):
-                body["steps"] = [step | ({"asset_id": asset} if step.get("asset_id") == "A" else {}) for step in steps]
-            answer = await api.post("/api/playbooks", json=body)
+                steps = [step | ({"asset_id": asset} if step.get("asset_id") == "A" else {}) for step in steps]
+            sent = body | ({"steps": steps} if "steps" in body else {})
+            answer = await api.post("/api/playbooks", json=sent)
 
             assert answer.status_code == 422
             assert {error["path"] for error in answer.json()["errors"]} == paths

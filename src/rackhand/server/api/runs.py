@@ -34,7 +34,7 @@ _FILTERS = {
     "playbook_id": Field(Text(1, 64), None),
     "parent_run_id": Field(Text(1, 64), None),
 }
-_EXPORT_TYPES = {"junit": "application/xml", "csv": "text/csv; charset=utf-8", "json": "application/json"}
+_EXPORT_TYPES = {"junit": "application/xml", "csv": "text/csv", "json": "application/json"}
 
 
 def _origin(request: Request) -> Origin:
