@@ -1,0 +1,136 @@
+"""For tests: one child process with short periods: start, first line, kill, end. Production never imports this."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+Found = TypeVar("Found")
+WAIT_S = 20.0
+PERIODS = {
+    "RACKHAND_LEASE_MS": "5000",
+    "RACKHAND_BEAT_MS": "200",
+    "RACKHAND_NODE_GONE_MS": "6000",
+    "RACKHAND_SWEEP_MS": "100",
+    "RACKHAND_SWEEP_GAP_MS": "1000",
+    "RACKHAND_PULL_WAIT_MS": "3000",
+    "RACKHAND_AGENT_BEAT_MS": "200",
+    "RACKHAND_AGENT_FULL_BEAT_MS": "1000",
+    "RACKHAND_AGENT_COALESCE_MS": "20",
+    "RACKHAND_AGENT_PULL_WAIT_MS": "3000",
+    "RACKHAND_AGENT_REQUEST_MS": "2000",
+    "RACKHAND_AGENT_RETRY_MIN_MS": "50",
+    "RACKHAND_AGENT_RETRY_MAX_MS": "300",
+    "RACKHAND_AGENT_POLL_MS": "500",
+    "RACKHAND_AGENT_PROBE_MS": "300",
+    "RACKHAND_AGENT_PROBE_DEADLINE_MS": "500",
+    "RACKHAND_AGENT_WAIT_PROBE_MS": "100",
+    "RACKHAND_AGENT_PROGRESS_MS": "200",
+    "RACKHAND_AGENT_POLL_ACTION_MS": "50",
+    "RACKHAND_AGENT_CLEANUP_MS": "1000",
+    "RACKHAND_AGENT_FLUSH_MS": "1000",
+    "RACKHAND_AGENT_RESTART_MIN_MS": "50",
+    "RACKHAND_AGENT_RESTART_MAX_MS": "500",
+}
+
+
+class Process:
+    """`rackhand WORDS`; what it says goes to files. Ended by its pid, with the processes that it started."""
+
+    def __init__(self, name: str, words: list[str], environment: Mapping[str, str], folder: Path) -> None:
+        self.name = name
+        self.out, self.log = folder / f"{name}.out", folder / f"{name}.log"
+        self._orphans: set[int] = set()
+        with self.out.open("wb") as out, self.log.open("ab") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "rackhand", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+                env={**os.environ, **PERIODS, "PYTHONUTF8": "1", **environment},
+                cwd=folder,
+                start_new_session=os.name != "nt",
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._child.poll() is None
+
+    def first_line(self) -> str:
+        """The first line of its stdout, once it is whole; AssertionError if it ends before."""
+
+        def line() -> str:
+            text = self.out.read_text(encoding="utf-8")
+            assert self.is_running, f"{self.name} ended with code {self._child.returncode}:\n{self.tail()}"
+            return text.partition("\n")[0] if "\n" in text else ""
+
+        return until(line, f"{self.name} said nothing")
+
+    def tail(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")[-3_000:]
+
+    def send(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """kill -9; its children live on until `close`."""
+        self._orphans |= set(children_of(self.pid))
+        self._child.kill()
+        self._child.wait()
+
+    def end(self) -> int:
+        """Ask it to end; its exit code."""
+        self._orphans |= set(children_of(self.pid))
+        self._child.terminate()
+        return self._child.wait(WAIT_S)
+
+    def close(self) -> None:
+        """Whatever state it is in: over afterwards."""
+        if self.is_running:
+            if os.name != "nt":
+                self.send(signal.SIGCONT)
+            self._orphans |= set(children_of(self.pid))
+            self._child.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(10)
+            self._child.kill()
+            self._child.wait()
+        for pid in self._orphans:
+            with suppress(OSError):
+                os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+        self._orphans.clear()
+
+
+def children_of(pid: int) -> list[int]:
+    """Processes that a process started and that still run (Linux; elsewhere none are found)."""
+    with suppress(OSError):
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        return [int(word) for word in found]
+    return []
+
+
+def until(look: Callable[[], Found], why: str | Callable[[], str], timeout_s: float = WAIT_S) -> Found:
+    """The first answer of `look` that is true; AssertionError says `why` when the time is over."""
+    ends_at = time.monotonic() + timeout_s
+    while not (found := look()):
+        if time.monotonic() > ends_at:
+            raise AssertionError(f"not within {timeout_s:g} s: {why if isinstance(why, str) else why()}")
+        time.sleep(0.03)
+    return found
+
+
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
