@@ -138,3 +138,18 @@ def test_results_survive_a_server_that_is_away(rack: Any) -> None:
             assert (await r.server.finished(job)).status == "succeeded"
 
     asyncio.run(story())
+
+
+def test_a_cancelled_lease_that_takes_long_to_end_is_not_asked_about_again(rack: Any) -> None:
+    async def story() -> None:
+        async with rack(periods=replace(FAST, cleanup_ms=1_000, pull_wait_ms=30_000)) as r:
+            job = r.server.give("SIM00001", shell("echo mark; sleep 600"))
+            await r.server.until(lambda: marks(r))
+            r.fleet.fault(1, "mute")
+            r.server.cancel(job.lease.token)
+            pulls = r.server.requests.count("POST /api/nodes/pull")
+            await r.server.finished(job)
+
+            assert r.server.requests.count("POST /api/nodes/pull") <= pulls + 3
+
+    asyncio.run(story())

@@ -29,6 +29,7 @@ def test_a_repeatable_step_is_taken_up_again_without_charge(rack: Any) -> None:
             job = r.server.give("SIM00001", shell("echo first"), shell(GATED, effect="repeatable"), shell("echo last"))
             await r.server.until(lambda: count(r) == 1)
             assert await r.stop() == 0
+            assert r.device().journal.of("killed")
             r.device().files.write("/sdcard/go", b"")
             await r.start()
             end = await r.server.finished(job)

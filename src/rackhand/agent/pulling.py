@@ -10,9 +10,9 @@ from rackhand.agent.client import ServerClient, ServerRefused, ServerUnreachable
 from rackhand.agent.crew import failure_of
 from rackhand.agent.executor import DeviceRun, Kit
 from rackhand.agent.journal import JournalError
+from rackhand.agent.leases import Standing
 from rackhand.agent.plan import read_policy, read_steps
 from rackhand.agent.reports import Reporter
-from rackhand.agent.servertime import monotonic_ms
 from rackhand.agent.trouble import Trouble
 from rackhand.agent.waking import Backoff, Wake
 from rackhand.core.errors import RackhandError
@@ -75,8 +75,9 @@ class Work:
     async def pull(self) -> bool:
         """One poll; True if it brought anything."""
         kit, wait_ms = self._kit, self._periods.pull_wait_ms
-        request = PullRequest(node_id=kit.settings.node_id, max_jobs=self.free, wait_ms=wait_ms, held=kit.spool.tokens)
-        asked_at = monotonic_ms()
+        # cancelled ones are left out: the server would answer at once, again and again, that they are cancelled
+        held = [t for t in kit.spool.tokens if kit.leases.standing(t) is not Standing.CANCELLED]
+        request = PullRequest(node_id=kit.settings.node_id, max_jobs=self.free, wait_ms=wait_ms, held=held)
         raw = await self._client.post(PULL, _encode(request), wait_ms + self._periods.request_ms)
         try:
             answer = _decode(raw)
@@ -84,11 +85,11 @@ class Work:
             raise ServerUnreachable(f"the answer to a pull makes no sense: {error}") from None
         kit.time.observe(answer.server_time)
         kit.leases.cancel(answer.cancelled)
-        took = [await self._take(job, asked_at) for job in answer.jobs]
+        took = [await self._take(job) for job in answer.jobs]
         scans = [self._on_scan(scan.scan_job_id) for scan in answer.scans]
         return any(took) or any(scans)
 
-    async def _take(self, job: Job, asked_at: int) -> bool:
+    async def _take(self, job: Job) -> bool:
         """Store and begin a job; False if it is known."""
         token = job.lease.token
         if token in self._kit.spool.tokens:
