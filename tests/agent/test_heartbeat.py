@@ -22,6 +22,23 @@ def test_unchanged_devices_are_left_out_and_the_whole_list_comes_now_and_then(ra
     asyncio.run(story())
 
 
+def test_after_a_silence_the_whole_list_comes_at_once(rack: Any) -> None:
+    async def story() -> None:
+        periods = replace(FAST, full_beat_ms=60_000)
+        async with rack(periods=periods) as r:
+            await r.server.until(lambda: r.server.beats[-1].devices is UNSET)
+            r.server.answer_status = 503
+            asked = len(r.server.requests)
+            await r.server.until(lambda: len(r.server.requests) > asked + 6)
+            since = len(r.server.beats)
+            r.server.answer_status = 0
+            await r.server.until(lambda: len(r.server.beats) > since)
+
+            assert r.server.beats[since].devices is not UNSET
+
+    asyncio.run(story())
+
+
 def test_a_lease_is_listed_while_it_runs_and_until_its_end_is_delivered(rack: Any) -> None:
     async def story() -> None:
         async with rack() as r:

@@ -47,6 +47,7 @@ class Pulse:
         self._adb_version = adb_version
         self._told: list[ReportedDevice] | None = None
         self._told_at = 0
+        self._heard_at = 0
         self.wake = Wake()
         self.is_in_contact = False
         self._last_loss = ""
@@ -92,9 +93,11 @@ class Pulse:
         self._apply(raw, asked_at)
 
     def _is_list_due(self) -> bool:
-        """The whole list: when it changed, and now and then."""
-        is_old = monotonic_ms() - self._told_at >= self._settings.periods.full_beat_ms
-        return self._inventory.is_known and (is_old or self._told is None or self._has_news())
+        """The whole list: when it changed, now and then, and after a silence: the server took all for offline then."""
+        periods = self._settings.periods
+        is_old = monotonic_ms() - self._told_at >= periods.full_beat_ms
+        was_silent = not self.is_in_contact or monotonic_ms() - self._heard_at >= 2 * periods.beat_ms
+        return self._inventory.is_known and (is_old or was_silent or self._told is None or self._has_news())
 
     def _apply(self, raw: bytes, asked_at: int) -> None:
         try:
@@ -108,6 +111,7 @@ class Pulse:
         if not self.is_in_contact:
             log.info("in contact with %s as %s", self._settings.server, self._settings.node_id)
         self.is_in_contact = True
+        self._heard_at = asked_at
         self._last_loss = ""
 
     def _log_loss(self, error: ServerUnreachable | ServerRefused) -> None:
