@@ -19,10 +19,11 @@ from rackhand.core.states import Decision, StepStatus
 
 STOPPED_ANSWERING = "device stopped answering"
 DISCONNECTED = "device was disconnected"
+UNAUTHORIZED = "device asks to allow USB debugging"
 _WORKING = ("stream", "finish")  # phases of a call in which the device had taken it
 _TROUBLE: tuple[tuple[type[AdbError], str], ...] = (
     (DeviceGoneError, DISCONNECTED),
-    (UnauthorizedError, "device asks to allow USB debugging"),
+    (UnauthorizedError, UNAUTHORIZED),
     (ServerDownError, "adb server went away"),
     (ServerUnusableError, "adb server cannot be used"),
 )
@@ -96,8 +97,9 @@ class Attempt:
         """The step's own deadline, or one on the way to the device (it never answered the call)."""
         if error.phase not in _WORKING:
             return self.abort(message, STOPPED_ANSWERING)
-        trouble = f"{self.where} did not end within {self.step.timeout_ms} ms and the device does not answer"
-        return replace(self, status=StepStatus.TIMED_OUT, error_message=message, trouble=trouble)
+        late = f"did not end within {self.step.timeout_ms} ms"
+        trouble = f"{self.where} {late} and the device does not answer"
+        return replace(self, status=StepStatus.TIMED_OUT, error_message=late, trouble=trouble)
 
     def abort(self, message: str, trouble: str = "") -> "Attempt":
         """Ended without an answer: nobody knows whether it took effect."""

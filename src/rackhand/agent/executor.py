@@ -13,8 +13,8 @@ from typing import Any
 from rackhand.agent.actions.outcome import Context, Outcome, ProducedFile
 from rackhand.agent.actions.perform import perform
 from rackhand.agent.adb.errors import DeviceGoneError
-from rackhand.agent.attempt import DISCONNECTED, Attempt
-from rackhand.agent.device import DeviceActor
+from rackhand.agent.attempt import DISCONNECTED, UNAUTHORIZED, Attempt
+from rackhand.agent.device import DeviceActor, Health
 from rackhand.agent.files import FileCache
 from rackhand.agent.inventory import Inventory
 from rackhand.agent.leases import Leases, Standing
@@ -310,6 +310,8 @@ class DeviceRun:
         actor = self._find()
         if is_back and actor is not None and self._boot_id not in ("", actor.boot_id):
             attempt = replace(attempt, error_message=f"the device restarted meanwhile: {attempt.error_message}")
+        if is_back is False and actor is not None and actor.health is Health.UNAUTHORIZED:
+            attempt = replace(attempt, trouble=UNAUTHORIZED)  # the cut connection alone looked like a pulled cable
         return replace(attempt, is_cancelled=is_back is None, is_device_back=is_back is not False)
 
     async def _unless_cancelled(self, waiting: Coroutine[Any, Any, bool]) -> bool | None:
