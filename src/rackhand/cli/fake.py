@@ -36,7 +36,7 @@ class Sim:
         with build_opener(ProxyHandler({})).open(request, timeout=10) as answer:
             return json.loads(answer.read())
 
-    def fault(self, serial: str, name: str, **params: Any) -> None:
+    def fault(self, serial: str, name: str, /, **params: Any) -> None:
         self.call("POST", f"/devices/{serial}/faults", {"name": name, "params": params})
 
     def clear(self, serial: str) -> None:
