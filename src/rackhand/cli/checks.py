@@ -19,7 +19,7 @@ from rackhand.agent.adb.foreign import examine as examine_server
 from rackhand.cli.client import Client
 from rackhand.cli.db import look
 from rackhand.cli.outcome import Unreachable
-from rackhand.core.errors import NotAllowed, NotAuthenticated, NotFound, RackhandError
+from rackhand.core.errors import Conflict, NotAllowed, NotAuthenticated, RackhandError
 from rackhand.server.settings import Settings
 
 LOW_DISK = 5 * 1024**3
@@ -141,7 +141,7 @@ def check_disk(place: Place) -> Finding:
 def check_database(place: Place) -> Finding:
     try:
         state = look(place.settings)
-    except NotFound as error:
+    except Conflict as error:
         return Finding("database", Level.OK, error.detail)
     except (RackhandError, OSError, ValueError) as error:
         return Finding("database", Level.FAIL, str(error), "Look at RACKHAND_DATABASE_URL and the database's own log")

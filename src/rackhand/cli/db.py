@@ -70,13 +70,13 @@ def ask(settings: "Settings", question: "Callable[[Database], Awaitable[SchemaSt
 
 def look(settings: "Settings") -> "SchemaState":
     """The state of the schema; a SQLite file that is not there yet is not made by looking."""
-    from rackhand.core.errors import NotFound
+    from rackhand.core.errors import Conflict
     from rackhand.store import schema
     from rackhand.store.connect import FILE_NAME
 
     file = settings.data / FILE_NAME
     if not settings.database_url and not file.exists():
-        raise NotFound(f"there is no database {file} yet: rackhand serve or rackhand db upgrade makes it")
+        raise Conflict(f"there is no database {file} yet: rackhand serve or rackhand db upgrade makes it")
     return ask(settings, schema.check)
 
 

@@ -26,6 +26,7 @@ from rackhand.sim.scenario import load_scenario
 PRESET = "Health sweep"
 POLL_S = 0.25
 OFFLINE_S = 30.0
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,12 @@ def choose_port(wanted: int) -> int:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """SIGTERM and a closed terminal end the demo like Ctrl-C."""
+    """SIGTERM and a closed terminal end the demo like Ctrl-C, which does so in the background, too."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
+    for name in SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), interrupt)
     yield
@@ -114,7 +115,7 @@ def play(cast: Cast, wish: Wish) -> bool:
 
 def _ignore_signals() -> None:
     """The end takes less than five seconds; impatience would only leave processes behind."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+    for name in SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 
