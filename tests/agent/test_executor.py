@@ -168,3 +168,13 @@ def test_running_output_is_told_while_it_comes(rack: Any) -> None:
             assert r.device().journal.of("killed")
 
     asyncio.run(story())
+
+
+def test_a_wait_may_be_longer_than_its_timeout(rack: Any) -> None:
+    async def story() -> None:
+        async with rack() as r:
+            job = r.server.give("SIM00001", make_step("wait", params={"duration_ms": 60}, timeout_ms=20))
+
+            assert (await r.server.finished(job)).status == "succeeded"
+
+    asyncio.run(story())

@@ -39,6 +39,14 @@ def test_what_is_missing_comes_from_the_policy_and_the_kind() -> None:
     assert (step.timeout_ms, step.retry_count, step.effect, step.title) == (9, 2, Effect.ONCE, "shell")
 
 
+@pytest.mark.parametrize("kind", ["wait", "logcat"])
+def test_a_step_that_is_asked_to_last_has_that_on_top_of_its_timeout(kind: str) -> None:
+    lasting = make_step(kind, params={"duration_ms": 600_000}, timeout_ms=90_000)
+    steps = read_steps(job(lasting, make_step("logcat", timeout_ms=90_000)), Policy())
+
+    assert [step.timeout_ms for step in steps] == [690_000, 90_000]
+
+
 @pytest.mark.parametrize("raw", [{}, {"kind": "wait", "effect": "sometimes"}, {"kind": "wait", "on_failure": "cry"}])
 def test_a_step_that_makes_no_sense_is_named(raw: dict[str, Any]) -> None:
     with pytest.raises(Malformed, match="step 2 of the job cannot be read"):

@@ -1,7 +1,7 @@
 """Reading a job: its policy, its steps with every default filled in, and the values for its templates. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from rackhand.core.assets import KINDS, Effect
@@ -11,6 +11,7 @@ from rackhand.core.policy import OnFailure, Policy
 from rackhand.wire.messages import Job
 
 _POLICY_FIELDS = frozenset(each.name for each in fields(Policy))
+_LASTING = frozenset({"wait", "logcat"})  # kinds that go on for the `duration_ms` they were given
 _OPTIONAL: dict[str, Any] = {
     "id": "",
     "asset_id": "",
@@ -40,9 +41,17 @@ def _read_step(index: int, raw: Mapping[str, Any], policy: Policy) -> Step:
         values = {name: raw.get(name, default) for name, default in _OPTIONAL.items()}
         values |= {"kind": kind, "title": values["title"] or kind}
         values["effect"] = raw.get("effect") or (KINDS[kind].effect if kind in KINDS else Effect.ONCE)
-        return Step.of(values).with_policy(policy)
+        return _with_time(Step.of(values).with_policy(policy))
     except (KeyError, TypeError, ValueError) as error:
         raise Malformed(f"step {index + 1} of the job cannot be read: {type(error).__name__}: {error}") from None
+
+
+def _with_time(step: Step) -> Step:
+    """A step that is asked to last has its duration on top of its timeout."""
+    duration_ms = step.params.get("duration_ms")
+    if step.kind not in _LASTING or not isinstance(duration_ms, int):
+        return step
+    return replace(step, timeout_ms=(step.timeout_ms or 0) + duration_ms)
 
 
 def facts_of(job: Job) -> dict[str, str]:

@@ -264,7 +264,6 @@ def test_waiting_in_vain_is_a_failure_in_words(rack: RackMaker, tmp_path: Path) 
 def test_a_wait_can_be_cancelled_and_must_fit_its_timeout(server_rack: RackMaker, tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         assert (await bench.do("wait", duration_ms=1)).is_success
-        assert "cannot wait" in str((await bench.do("wait", duration_ms=60_000)).error_message)
         waiting = asyncio.create_task(bench.do("wait", timeout_ms=90_000, duration_ms=60_000))
         await asyncio.sleep(0)
         waiting.cancel()
