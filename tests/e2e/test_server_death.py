@@ -1,6 +1,7 @@
 """kill -9 of the server in mid-run: agents go on, nothing acknowledged is forgotten, no lease fails by the restart."""
 
 import signal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,13 @@ SERIALS = ["SIM00001", "SIM00002"]
 def event(name: str, kind: str, payload: dict[str, Any], **lease: Any) -> dict[str, Any]:
     at = to_rfc3339(1_800_000_000_000)
     return {"event_id": name, "type": kind, "node_id": "BY-HAND", "occurred_at": at, "payload": payload} | lease
+
+
+def is_stored(rig: Rig, run: str, serial: str) -> bool:
+    return {(a["kind"], a["status"]) for a in rig.detail(run, serial)["artifacts"]} == {
+        ("log", "stored"),
+        ("screenshot", "stored"),
+    }
 
 
 def take_job(rig: Rig) -> dict[str, Any]:
@@ -60,4 +68,4 @@ def test_a_killed_server_loses_nothing(own_rig: Rig, database: DatabasePlace) ->
     for serial in SERIALS:
         assert rig.attempts(run, serial) == [(0, 1, "succeeded"), (1, 1, "succeeded"), (2, 1, "succeeded")]
         assert [sim.count(serial, words) for words in ("echo first", ": kill;")] == [1, 1]
-        rig.until(lambda: {a["status"] for a in rig.detail(run, serial)["artifacts"]} == {"stored"}, "files arrive")
+        rig.until(partial(is_stored, rig, run, serial), "the files are on the server")

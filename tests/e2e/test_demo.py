@@ -1,0 +1,207 @@
+"""Stories of `rackhand demo` as an operator starts it: whole, in processes of its own, on both fronts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from sqlite3 import connect
+from typing import Any
+
+import pytest
+
+from rackhand.cli.client import Client
+from rackhand.cli.fake_process import until
+
+LIMIT_S = 150
+
+
+@dataclass
+class Demo:
+    """A demo under way; everything that it starts carries `mark` in its environment."""
+
+    process: subprocess.Popen[str]
+    mark: str
+    folder: Path
+
+    @property
+    def said(self) -> str:
+        """Its stderr so far."""
+        return (self.folder / "stderr").read_text(encoding="utf-8")
+
+    def finish(self) -> tuple[int, list[str]]:
+        """Exit code and lines of stdout, at its end."""
+        stdout, _ = self.process.communicate(timeout=LIMIT_S)
+        return self.process.returncode, stdout.splitlines()
+
+    def processes(self) -> list[str]:
+        """The commands of all processes that belong to it and still run (Linux)."""
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                if self.mark.encode() in (place / "environ").read_bytes():
+                    found.append((place / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+        return found
+
+
+@contextmanager
+def demo(folder: Path, *words: str) -> Iterator[Demo]:
+    """`rackhand demo` on a free port; ended by its pid if the story does not see to that."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = f"RACKHAND_TEST_MARK={folder.name}-{os.getpid()}"
+    name, _, value = mark.partition("=")
+    command = [sys.executable, "-m", "rackhand", "demo", "--port", "0", *words]
+    with (folder / "stderr").open("wb") as errors:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, name: value},
+            text=True,
+            encoding="utf-8",
+            start_new_session=os.name != "nt",
+        )
+    try:
+        yield Demo(process, mark, folder)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=15)
+
+
+def counts_of(ended: dict[str, Any]) -> dict[str, int]:
+    return {name: number for name, number in ended["counts"].items() if number}
+
+
+def rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
+    """What a demo with `--data` left in its database."""
+    with closing(connect(folder / "server" / "rackhand.sqlite3")) as database:
+        return database.execute(sql).fetchall()
+
+
+DEVICES = "SELECT node_id, device_index, status, started_at, finished_at, last_error_message FROM run_device_states"
+PROGRESS = "SELECT count(*) FROM events WHERE type = 'task_progress' AND verdict = 'accepted'"
+
+
+def assert_default_story(folder: Path, ended: dict[str, Any], grace_ms: int) -> None:
+    """One offline, one silent after its grace; its node goes on at once, the other one was never delayed."""
+    assert ended["status"] == "partial"
+    assert counts_of(ended) == {"succeeded": 18, "skipped_offline": 1, "failed": 1, "total": 20}
+    devices = rows(folder, DEVICES)
+    silent = next(row for row in devices if row[2] == "failed")
+    node_id, index, _, started_at, finished_at, message = silent
+    assert message
+    assert grace_ms <= finished_at - started_at
+    behind = [row for row in devices if row[0] == node_id and row[1] > index and row[3]]
+    assert all(row[3] >= finished_at for row in behind), "one at a time on a node"
+    assert not behind or min(row[3] for row in behind) - finished_at <= 2_000
+    others = [row[4] for row in devices if row[0] != node_id and row[4] and row[3]]
+    assert others
+    assert max(others) < finished_at, "the other node waited for nobody"
+    assert rows(folder, PROGRESS)[0][0] >= 1
+
+
+def test_a_demo_in_front_of_simulated_adb_servers_ends_partial(tmp_path: Path) -> None:
+    words = ("--once", "--json", "--front", "server", "--policy", "grace_wait_ms=1500", "--data", str(tmp_path / "d"))
+    with demo(tmp_path / "server", *words) as shown:
+        code, lines = shown.finish()
+
+        assert code == 0, shown.said
+        ended = json.loads(lines[-1])
+        assert set(ended) == {"url", "run_id", "status", "counts", "duration_s"}
+        assert_default_story(tmp_path / "d", ended, 1_500)
+        assert shown.processes() == []
+
+
+@pytest.mark.timeout(240)
+def test_a_demo_through_real_adb_servers_waits_the_real_grace(tmp_path: Path) -> None:
+    """The one test that waits the real 15 s."""
+    words = ("--once", "--json", "--front", "transport", "--data", str(tmp_path / "d"))
+    with demo(tmp_path / "transport", *words, "--devices", "20", "--nodes", "2") as shown:
+        code, lines = shown.finish()
+
+        assert code == 0, shown.said
+        ended = json.loads(lines[-1])
+        assert_default_story(tmp_path / "d", ended, 15_000)
+        assert shown.processes() == []
+
+
+def test_a_kept_demo_can_be_opened_again(tmp_path: Path) -> None:
+    words = ("--once", "--json", "--front", "server", "--scenario", "none", "--devices", "4", "--concurrency", "4")
+    ended = []
+    for turn in ("first", "second"):
+        with demo(tmp_path / turn, *words, "--data", str(tmp_path / "d")) as shown:
+            code, lines = shown.finish()
+        assert code == 0, shown.said
+        ended.append(json.loads(lines[-1]))
+
+    assert [counts_of(each) for each in ended] == [{"succeeded": 4, "total": 4}] * 2
+    assert rows(tmp_path / "d", "SELECT count(*) FROM devices")[0][0] == 4
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_ends_a_serving_demo_and_leaves_no_process(tmp_path: Path, number: str) -> None:
+    words = ("--front", "server", "--scenario", "none", "--devices", "2")
+    with demo(tmp_path / number, *words) as shown:
+        until(lambda: "Serving until Ctrl-C" in shown.said, lambda: shown.said, LIMIT_S)
+        export = next(line for line in shown.said.splitlines() if "RACKHAND_TOKEN=" in line)
+        server, token = (word.partition("=")[2] for word in export.split()[1:])
+        assert Client(server, token).get("/api/runs")["items"][0]["status"] == "succeeded"
+        assert len(shown.processes()) >= 5
+
+        shown.process.send_signal(getattr(signal, number))
+        code, _ = shown.finish()
+
+        assert code == 0, shown.said
+        assert shown.processes() == []
+
+
+def test_a_demo_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> None:
+    words = ("--front", "server", "--scenario", "none", "--devices", "2", "--data", str(tmp_path / "d"))
+    with demo(tmp_path / "killed", *words) as shown:
+        until(lambda: "Serving until Ctrl-C" in shown.said, lambda: shown.said, LIMIT_S)
+
+        shown.process.kill()
+        shown.process.wait()
+
+        until(lambda: shown.processes() == [], lambda: str(shown.processes()))
+
+
+def test_an_own_scenario_announces_nothing(tmp_path: Path) -> None:
+    scenario = tmp_path / "tired.toml"
+    scenario.write_text('[[rule]]\ndevices = "2"\nfault = "storage_full"\nwhen = "start"\n', encoding="utf-8")
+    words = ("--once", "--json", "--front", "server", "--scenario", str(scenario), "--devices", "3", "--nodes", "1")
+    with demo(tmp_path / "own", *words) as shown:
+        code, lines = shown.finish()
+
+    assert code == 0, shown.said
+    assert json.loads(lines[-1])["counts"]["total"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--nodes", "3", "--devices", "2"], "--nodes 3 is more than --devices 2"),
+        (["--front", "sideways"], "--front must be transport or server"),
+        (["--scenario", "missing.toml"], "missing.toml"),
+        (["--policy", "grace_wait_ms=soon"], "/policy/grace_wait_ms"),
+        (["--devices", "none"], "--devices"),
+    ],
+)
+def test_a_wrong_wish_is_refused_before_anything_starts(tmp_path: Path, words: list[str], reason: str) -> None:
+    before = set(Path(tempfile.gettempdir()).glob("rackhand-demo-*"))
+    with demo(tmp_path / "wrong", "--once", *words) as shown:
+        code, lines = shown.finish()
+
+        assert code == 2
+        assert lines == []
+        assert reason in shown.said
+        assert shown.processes() == []
+    assert set(Path(tempfile.gettempdir()).glob("rackhand-demo-*")) - before == set()
