@@ -51,6 +51,7 @@ class Agent:
             self._adb,
             binary_path=settings.adb_path,
             log_path=settings.data_dir / "adb.log",
+            claim_path=settings.data_dir / "adb.json",
             periods=AdbPeriods(stop_ms=ADB_STOP_MS),
             on_change=self._on_adb_change,
         )

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from rackhand.agent.adb.binary import Binary, find_binary
+from rackhand.agent.adb.binary import find_binary
+from rackhand.agent.adb.claim import Claim, Heir
 from rackhand.agent.adb.client import Adb
 from rackhand.agent.adb.errors import AdbError, ServerUnusableError
 from rackhand.agent.adb.foreign import Foreign, examine
@@ -78,7 +79,10 @@ def monotonic_ms() -> int:
 
 
 class Supervisor:
-    """Owner of `adb nodaemon server` on `adb.port`. `start` once, `run` as a task, `close` at the end."""
+    """Owner of `adb nodaemon server` on `adb.port`. `start` once, `run` as a task, `close` at the end.
+
+    `claim_path` is where it remembers its server, for the next life of an agent that is killed.
+    """
 
     def __init__(
         self,
@@ -86,6 +90,7 @@ class Supervisor:
         *,
         binary_path: Path | None = None,
         log_path: Path | None = None,
+        claim_path: Path | None = None,
         has_usb: bool = True,
         periods: Periods | None = None,
         clock: Callable[[], int] = monotonic_ms,
@@ -99,22 +104,41 @@ class Supervisor:
         self._clock = clock
         self._on_change = on_change
         self._restarts_at: list[int] = []
-        self._process: ServerProcess | None = None
+        self._claim = Claim(claim_path)
+        self._process: ServerProcess | Heir | None = None
         self.state = ServerState()
 
     async def start(self) -> ServerState:
         """Use the server that is there, or start one; ServerUnusableError if neither is possible."""
-        foreign = await examine(self._adb, self._periods.examine_ms)
-        if foreign is not None:
-            return self._adopt(foreign)
-        binary = await find_binary(self._binary_path)
-        self._process = await ServerProcess.spawn(binary.path, self._adb.port, self._log_path, has_usb=self._has_usb)
+        heir = await self._claim.heir(self._adb.port)
+        foreign = await self._look(is_ours=heir is not None)
+        if heir is not None and foreign is not None:
+            self._process = heir
+            return self._own(foreign.release, heir.pid)
+        if heir is not None:
+            await heir.end(self._periods.stop_ms)
+        return self._adopt(foreign) if foreign is not None else await self._start_own()
+
+    async def _look(self, *, is_ours: bool) -> Foreign | None:
+        """The server that is there; one of ours that cannot be used counts as none."""
         try:
-            foreign = await self._wait_until_up(self._process)
+            return await examine(self._adb, self._periods.examine_ms)
+        except ServerUnusableError:
+            if is_ours:
+                return None
+            raise
+
+    async def _start_own(self) -> ServerState:
+        binary = await find_binary(self._binary_path)
+        process = await ServerProcess.spawn(binary.path, self._adb.port, self._log_path, has_usb=self._has_usb)
+        self._process = process
+        await self._claim.note(process.pid, self._adb.port)
+        try:
+            foreign = await self._wait_until_up(process)
         except AdbError:
             await self._end_process()
             raise
-        return self._adopt(foreign) if foreign is not None else self._own(binary, self._process)
+        return self._adopt(foreign) if foreign is not None else self._own(binary.release, process.pid)
 
     def _adopt(self, foreign: Foreign) -> ServerState:
         return self._set(
@@ -125,9 +149,9 @@ class Supervisor:
             message=foreign.warning or f"using the adb server {foreign.release} that somebody else started",
         )
 
-    def _own(self, binary: Binary, process: ServerProcess) -> ServerState:
+    def _own(self, release: str, pid: int) -> ServerState:
         generation = self.state.generation + 1
-        return self._set(mode=Mode.OWN, release=binary.release, pid=process.pid, generation=generation, message="")
+        return self._set(mode=Mode.OWN, release=release, pid=pid, generation=generation, message="")
 
     async def _wait_until_up(self, process: ServerProcess) -> Foreign | None:
         """None when our child answers; the other server if it was faster than our child."""
@@ -202,6 +226,7 @@ class Supervisor:
         process, self._process = self._process, None
         if process is not None:
             await process.end(self._periods.stop_ms)
+            self._claim.drop()
 
     async def close(self) -> None:
         """End our own child; a foreign server is left running."""
