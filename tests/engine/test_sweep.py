@@ -2,9 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from rackhand.core.lease import Periods
-from rackhand.engine import runs
-from rackhand.engine.fake import Lab
+from rackhand.engine import closing, runs
+from rackhand.engine.fake import Lab, phone
+from rackhand.store import leases
+from rackhand.store.db import Tx
 from rackhand.wire.messages import Job
 
 Tell = Callable[[Callable[[Lab], Awaitable[None]]], None]
@@ -152,5 +156,124 @@ def test_a_pass_with_nothing_due_changes_nothing(in_lab: Tell) -> None:
         await lab.beat("PC-01", leases=[job.lease.token])
         swept = await lab.sweep(after_ms=1_000)
         assert (swept.closed, (await lab.view(run_id)).rev) == (0, rev)
+
+    in_lab(story)
+
+
+def test_a_run_that_breaks_the_sweep_holds_up_no_other_and_is_mended(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        await lab.node("PC-01", 2)
+        book = await lab.playbook()
+        bad, good = await lab.run(book), await lab.run(book)
+        await lab.report(*(lab.started("PC-01", job) for job in (await lab.pull("PC-01")).jobs))
+        await lab.sweep()
+        await lab.db.write(spoil, bad.view.id)
+        swept = await lab.sweep(after_ms=60_000)
+        assert (await lab.view(good.view.id)).run.status == "failed"
+        assert (await lab.view(bad.view.id)).run.status == "failed"
+        assert (await lab.view(bad.view.id)).counts["lost"] == 1
+        assert (swept.gap_ms, swept.failures) == (None, 0)
+
+    in_lab(story)
+
+
+def spoil(tx: Tx, run_id: str) -> None:
+    """Counts that no transaction of ours would leave."""
+    tx.conn.exec_driver_sql(f"UPDATE runs SET count_running = 0, count_queued = count_total WHERE id = '{run_id}'")
+
+
+def test_a_run_that_cannot_be_closed_is_pushed_away_and_tried_again(
+    in_lab: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise LookupError("a row that nobody expected")
+
+    async def story(lab: Lab) -> None:
+        run_id, _ = await running(lab, 1)
+        with monkeypatch.context() as broken:
+            broken.setattr(closing, "settle", refuse)
+            await lab.sweep(after_ms=44_000)
+            swept = await lab.sweep(after_ms=2_000)
+            assert (swept.failures, swept.closed) == (3, 0)
+            assert (await lab.sweep(after_ms=1_000)).failures == 0
+        assert (await lab.view(run_id)).run.status == "running"
+        await lab.sweep(after_ms=80_000)
+        assert (await lab.view(run_id)).run.status == "failed"
+
+    in_lab(story)
+
+
+def test_a_run_past_its_deadline_with_nothing_open_ends(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        run_id, job = await running(lab, 1)
+        await lab.execute("PC-01", job)
+        await lab.db.write(reopen, run_id)
+        assert (await lab.view(run_id)).run.status == "running"
+        await lab.sweep(after_ms=4_000)
+        view = await lab.view(run_id)
+        assert (view.run.status, view.counts["succeeded"], view.counts["running"]) == ("succeeded", 1, 0)
+
+    in_lab(story)
+
+
+def reopen(tx: Tx, run_id: str) -> None:
+    """What a crash of another program could leave: a run that waits for nothing."""
+    values = "status = 'running', finished_at = NULL, deadline_at = 1, count_running = 1, count_succeeded = 0"
+    tx.conn.exec_driver_sql(f"UPDATE runs SET {values} WHERE id = '{run_id}'")
+
+
+def test_with_a_wait_the_queue_outlives_a_silent_node(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        phones = await lab.node("PC-01", 2)
+        await lab.sweep()
+        waiting = {"offline": {"wait_s": 600}}
+        early = await lab.run(await lab.playbook(), policy=waiting)
+        await lab.sweep(after_ms=60_000)
+        late = await lab.run(await lab.playbook(), policy=waiting)
+        await lab.sweep(after_ms=4_000)
+        for run in (early, late):
+            assert (await lab.view(run.view.id)).counts["queued"] == 2
+        await lab.beat("PC-01", phones)
+        assert len((await lab.pull("PC-01")).jobs) == 2
+        await lab.sweep(after_ms=700_000)
+        for run in (early, late):
+            assert (await lab.view(run.view.id)).counts["skipped_offline"] == 2
+
+    in_lab(story)
+
+
+def test_a_device_that_is_back_waits_for_its_turn_and_not_for_a_deadline(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        phones = await lab.node("PC-01", 1)
+        await lab.beat("PC-01", [*phones, phone("B", online=False)])
+        await lab.beat("PC-01", [*phones, phone("B")])
+        await lab.beat("PC-01", [*phones, phone("B", online=False)])
+        run = await lab.run(await lab.playbook(), policy={"offline": {"wait_s": 60}})
+        job = (await lab.pull("PC-01")).jobs[0]
+        await lab.report(lab.started("PC-01", job))
+        await lab.beat("PC-01", [*phones, phone("B")], [job.lease.token])
+        await lab.sweep()
+        for _ in range(16):
+            await lab.beat("PC-01", leases=[job.lease.token])
+            await lab.sweep(after_ms=5_000)
+        counts = (await lab.view(run.view.id)).counts
+        assert (counts["running"], counts["queued"]) == (1, 1)
+
+    in_lab(story)
+
+
+def test_long_graces_of_many_do_not_hide_the_others(in_lab: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(lab: Lab) -> None:
+        await lab.node("PC-01", 3)
+        book = await lab.playbook()
+        long = {"grace_wait_ms": 3_600_000, "concurrency": 2}
+        patient = await lab.run(book, {"scope": "indexes", "indexes": "1-2"}, policy=long)
+        hasty = await lab.run(book, {"scope": "indexes", "indexes": "3"})
+        await lab.report(*(lab.started("PC-01", job) for job in (await lab.pull("PC-01")).jobs))
+        await lab.sweep()
+        monkeypatch.setattr(leases, "SWEEP_LIMIT", 1)
+        await lab.sweep(after_ms=50_000)
+        assert (await lab.view(hasty.view.id)).counts["lost"] == 1
+        assert (await lab.view(patient.view.id)).counts["running"] == 2
 
     in_lab(story)

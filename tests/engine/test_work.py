@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-from rackhand.engine import enrolment
+from rackhand.engine import enrolment, runs
 from rackhand.engine.access import SYSTEM
 from rackhand.engine.fake import Lab, phone
+from rackhand.store import leases
 from rackhand.wire.messages import PullAnswer
 
 Tell = Callable[[Callable[[Lab], Awaitable[None]]], None]
@@ -143,5 +144,50 @@ def test_a_queued_device_that_moves_is_claimed_by_its_new_node(in_lab: Tell) -> 
         await lab.beat("PC-01", phones[:1])
         await lab.beat("PC-02", phones[1:])
         assert indexes(await lab.pull("PC-02")) == [2]
+
+    in_lab(story)
+
+
+def test_after_an_outage_the_first_pull_skips_nobody(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        await lab.node("PC-01", 2)
+        run = await lab.run(await lab.playbook())
+        await lab.sweep()
+        lab.clock.advance(600_000)
+        assert indexes(await lab.pull("PC-01")) == [1]
+        assert (await lab.view(run.view.id)).counts["queued"] == 2
+
+    in_lab(story)
+
+
+def test_a_device_run_that_someone_else_closed_is_not_skipped_too(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        phones = await lab.node("PC-01", 2)
+        run = await lab.run(await lab.playbook())
+        ids = [row.id for row in await lab.db.write(leases.open_of_run, run.view.id)]
+        await lab.beat("PC-01", [phone(one.serial, online=False) for one in phones])
+        await lab.db.write(runs.stop_run, run.view.id, lab.periods)
+        assert await lab.db.write(leases.unclaimed, ids) == []
+        assert (await lab.pull("PC-01")).jobs == []
+        assert (await lab.view(run.view.id)).counts["stopped"] == 2
+
+    in_lab(story)
+
+
+def test_an_unstarted_device_run_goes_back_to_where_its_device_is_now(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        phones = await lab.node("PC-01", 1)
+        await lab.node("PC-02", 0)
+        await lab.run(await lab.playbook())
+        assert indexes(await lab.pull("PC-01")) == [1]
+        await lab.beat("PC-01", [])
+        await lab.beat("PC-02", phones)
+        await lab.sweep()
+        for _ in range(8):
+            await lab.beat("PC-01")
+            await lab.beat("PC-02")
+            await lab.sweep(after_ms=4_000)
+        assert indexes(await lab.pull("PC-01")) == []
+        assert indexes(await lab.pull("PC-02")) == [1]
 
     in_lab(story)

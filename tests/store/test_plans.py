@@ -12,16 +12,18 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from rackhand.store import artifacts, leases, runs, scans
+from rackhand.store import artifacts, leases, overdue, runs, scans
 from rackhand.store.db import Tx
 from rackhand.store.fake import DatabasePlace
 
 SMALL = ("_queued ", "_node ", "_offline ", "_expiry ", "_deadline ", "_open ", "_live ", "_pending ")
 QUERIES: dict[str, Callable[[Tx], Any]] = {
-    "expired leases": leases.expired,
-    "past their deadline": leases.past_deadline,
-    "offline too long": leases.offline_too_long,
-    "queued on silent nodes": lambda tx: leases.queued_on_silent_nodes(tx, 5),
+    "expired leases, unstarted": overdue.expired_unstarted,
+    "expired leases, started": overdue.expired_started,
+    "past their deadline": overdue.past_deadline,
+    "offline too long": overdue.offline_too_long,
+    "queued on silent nodes": lambda tx: overdue.queued_on_silent_nodes(tx, 5),
+    "runs without open device runs": overdue.idle_runs,
     "open device runs of a run": lambda tx: leases.open_of_run(tx, "r"),
     "open device runs of a node": lambda tx: leases.open_of_node(tx, "n"),
     "scans for a node": lambda tx: scans.pending(tx, "n"),

@@ -57,8 +57,8 @@ class Policy:
 
     @classmethod
     def of(cls, checked: dict[str, Any]) -> "Policy":
-        """From a value that `POLICY` has checked."""
-        return cls(**checked)
+        """From a value that `POLICY` has checked, here or in a newer version, whose new fields are left out."""
+        return cls(**{name: value for name, value in checked.items() if name in cls.__slots__})
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

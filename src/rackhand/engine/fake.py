@@ -155,7 +155,12 @@ _STEP_DEFAULTS = {
 
 def phone(serial: str | None, **facts: Any) -> ReportedDevice:
     """A phone as a node reports it."""
-    shape: dict[str, Any] = {"runtime_handle": serial or "?", "adb_state": "device", "online": True, "serial": serial} | facts
+    shape: dict[str, Any] = {
+        "runtime_handle": serial or "?",
+        "adb_state": "device",
+        "online": True,
+        "serial": serial,
+    } | facts
     return ReportedDevice(**shape)
 
 

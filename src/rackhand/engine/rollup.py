@@ -50,3 +50,9 @@ def _follow(tx: Tx, run: RunRow) -> None:
     status = roll_up(run.counts, is_stopped=is_stopped) or open_status(run.counts, is_stopped=is_stopped)
     if status is not run.status:
         runs.set_status(tx, run, move(RUN, run.status, status))
+
+
+def recount(tx: Tx, run_id: str) -> None:
+    """Set the counts of a run from its device runs, and let its status follow."""
+    runs.recount(tx, run_id)
+    settle(tx, {run_id: RunChange()})

@@ -5,18 +5,19 @@ from collections.abc import Sequence
 from rackhand.core.clock import to_rfc3339
 from rackhand.core.errors import NotFound
 from rackhand.core.lease import Periods
-from rackhand.core.policy import Policy, is_online
+from rackhand.core.policy import Policy
 from rackhand.core.states import DeviceRunStatus
 from rackhand.engine import playbooks, renewal, scans
 from rackhand.engine.closing import close
 from rackhand.store import leases, nodes, runs
 from rackhand.store.db import Tx
-from rackhand.store.leases import Granted, OpenDeviceRun, Queued
+from rackhand.store.leases import Granted
 from rackhand.store.nodes import NodeRow
 from rackhand.store.runs import RunRow
 from rackhand.wire.messages import Job, JobDevice, LeaseGrant, PullAnswer, ScanRequest
 
 _PAGE = 100
+_OFFLINE = "offline"
 
 
 def pull(tx: Tx, node_id: str, max_jobs: int, held: Sequence[str], periods: Periods) -> PullAnswer:
@@ -53,51 +54,38 @@ def _claim(tx: Tx, node: NodeRow, max_jobs: int, periods: Periods) -> None:
 
 
 def _claim_of_run(tx: Tx, node: NodeRow, run: RunRow, slots: int, periods: Periods) -> int:
-    """Claim up to `slots` device runs; those whose turn has come while their device is offline are skipped."""
-    taken, after = 0, -1
+    """Claim up to `slots` device runs; those whose turn has come while their device is offline are passed over."""
+    taken, after, passed = 0, -1, list[tuple[str, str]]()
     while taken < slots:
         rows = leases.queued(tx, run.id, node.id, after_index=after, limit=_PAGE)
         for row in rows:
             after = row.device_index
-            reason = _offline_reason(tx, node, row, run.policy)
+            reason = row.blocked_by or (None if row.is_online else _OFFLINE)
             if reason is not None:
-                _pass_over(tx, node, row, run.policy, reason)
+                passed.append((row.id, reason))
             elif leases.claim(tx, row, node.id, tx.mint(), tx.now + periods.lease_ms):
                 taken += 1
             if taken == slots:
                 break
         if len(rows) < _PAGE:
             break
+    _pass_over(tx, passed, run.policy)
     return taken
 
 
-def _offline_reason(tx: Tx, node: NodeRow, row: Queued, policy: Policy) -> str | None:
-    if row.blocked_by is not None:
-        return row.blocked_by
-    return None if is_online(node.last_seen_at, row.is_online, tx.now, policy.online_window_s) else "offline"
+def _pass_over(tx: Tx, passed: Sequence[tuple[str, str]], policy: Policy) -> None:
+    """`(device run, reason)`: skipped, or left in the queue for as long as the policy waits for offline devices.
 
-
-def _pass_over(tx: Tx, node: NodeRow, row: Queued, policy: Policy, reason: str) -> None:
+    A node that asks for work has reported now: after an outage of the servers its pull may well come before its beat.
+    """
     wait_ms = policy.offline_wait_ms
-    if wait_ms is not None and reason == "offline":
-        leases.wait_for_device(tx, row.id, tx.now + wait_ms)
-        return
-    message = f"{reason} when its turn came"
-    close(tx, [_as_open(node, row)], DeviceRunStatus.SKIPPED_OFFLINE, message)
-
-
-def _as_open(node: NodeRow, row: Queued) -> OpenDeviceRun:
-    return OpenDeviceRun(
-        id=row.id,
-        run_id=row.run_id,
-        device_id=row.device_id,
-        device_index=row.device_index,
-        node_id=node.id,
-        status=DeviceRunStatus.QUEUED,
-        lease_token=None,
-        lease_epoch=row.lease_epoch,
-        lease_expires_at=None,
-    )
+    for reason in sorted({reason for _, reason in passed}):
+        ids = [row_id for row_id, why in passed if why == reason]
+        if wait_ms is not None and reason == _OFFLINE:
+            leases.wait_for_devices(tx, ids, tx.now + wait_ms)
+        else:
+            skipped = leases.unclaimed(tx, ids)
+            close(tx, skipped, DeviceRunStatus.SKIPPED_OFFLINE, f"{reason} when its turn came")
 
 
 def _jobs(tx: Tx, granted: Sequence[Granted]) -> list[Job]:

@@ -7,15 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, insert, or_, select, tuple_, update
 
 from rackhand.core.clock import Millis
 from rackhand.core.plan import PlannedDevice
 from rackhand.core.policy import Policy
 from rackhand.core.states import DEVICE_RUN, DeviceRunStatus
 from rackhand.store.db import Tx
+from rackhand.store.inventory import chunks
 from rackhand.store.metadata import literals
-from rackhand.store.tables import device_conflicts, devices, nodes, run_device_states, run_steps, runs
+from rackhand.store.tables import device_conflicts, devices, run_device_states, run_steps, runs
 
 _OPEN = literals(DEVICE_RUN.open)
 _STARTED = ("running", "waiting")
@@ -231,7 +232,8 @@ def renew(tx: Tx, tokens: Iterable[str], expires_at: Millis) -> None:
     tx.conn.execute(update(run_device_states).where(*where).values(lease_expires_at=expires_at))
 
 
-def _open(tx: Tx) -> Select[Any]:
+def open_rows(tx: Tx) -> Select[Any]:
+    """Open device runs in the order of their ids, in which they are locked; at most as many as one pass takes."""
     return (
         select(*(_D[name] for name in OpenDeviceRun.__slots__))
         .where(_mine(tx), _D.status.in_(_OPEN))
@@ -240,7 +242,8 @@ def _open(tx: Tx) -> Select[Any]:
     )
 
 
-def _fetch(tx: Tx, statement: Select[Any]) -> list[OpenDeviceRun]:
+def fetch(tx: Tx, statement: Select[Any]) -> list[OpenDeviceRun]:
+    """Rows of `open_rows` and what was added to it, locked where the database has row locks."""
     rows = tx.conn.execute(statement.with_for_update(of=run_device_states))
     return [
         OpenDeviceRun(**{**dict(row._mapping), "status": DeviceRunStatus(row.status)})  # typed by the table's CHECK
@@ -250,69 +253,41 @@ def _fetch(tx: Tx, statement: Select[Any]) -> list[OpenDeviceRun]:
 
 def open_of_run(tx: Tx, run_id: str) -> list[OpenDeviceRun]:
     """Open device runs of a run, all of them."""
-    return _fetch(tx, _open(tx).where(_D.run_id == run_id).limit(None))
+    return fetch(tx, open_rows(tx).where(_D.run_id == run_id).limit(None))
 
 
 def open_of_node(tx: Tx, node_id: str) -> list[OpenDeviceRun]:
     """Open device runs of a node, all of them."""
-    return _fetch(tx, _open(tx).where(_D.node_id == node_id).limit(None))
+    return fetch(tx, open_rows(tx).where(_D.node_id == node_id).limit(None))
 
 
 def queued_of_run(tx: Tx, run_id: str) -> list[OpenDeviceRun]:
     """Queued device runs of a run, claimed or not."""
-    return _fetch(tx, _open(tx).where(_D.run_id == run_id, _D.status == "queued").limit(None))
+    return fetch(tx, open_rows(tx).where(_D.run_id == run_id, _D.status == "queued").limit(None))
 
 
-def expired(tx: Tx) -> list[OpenDeviceRun]:
-    """Leases whose time is over; what that means depends on whether the device run was started."""
-    return _fetch(tx, _open(tx).where(_D.lease_token.is_not(None), _D.lease_expires_at < tx.now))
-
-
-def past_deadline(tx: Tx) -> list[OpenDeviceRun]:
-    """Open device runs whose own deadline has passed."""
-    return _fetch(tx, _open(tx).where(_D.deadline_at < tx.now))
-
-
-def offline_too_long(tx: Tx) -> list[OpenDeviceRun]:
-    """Queued, unclaimed device runs that waited for their device as long as the policy allows."""
-    waited = _open(tx).where(_D.status == "queued", _D.lease_token.is_(None), _D.offline_deadline_at < tx.now)
-    return _fetch(tx, waited)
-
-
-def queued_on_silent_nodes(tx: Tx, silent_before: Millis) -> list[OpenDeviceRun]:
-    """Queued device runs of nodes that were last seen before then, or that are gone."""
-    statement = (
-        _open(tx)
-        .outerjoin(nodes, and_(nodes.c.workspace_id == _D.workspace_id, nodes.c.id == _D.node_id))
-        .where(_D.status == "queued")
-        .where(or_(nodes.c.id.is_(None), func.coalesce(nodes.c.last_seen_at, nodes.c.created_at) < silent_before))
-    )
-    return _fetch(tx, statement)
-
-
-def requeue(tx: Tx, ids: Sequence[str]) -> None:
-    """Take the lease from unstarted device runs; the epoch stays, the next claim adds one."""
-    where = (_mine(tx), _D.id.in_(ids), _D.status == "queued")
-    tx.conn.execute(update(run_device_states).where(*where).values(lease_token=None, lease_expires_at=None))
+def unclaimed(tx: Tx, ids: Sequence[str]) -> list[OpenDeviceRun]:
+    """Those of these device runs that are still queued and without a lease, locked: others may have been first."""
+    waiting = open_rows(tx).where(_D.status == "queued", _D.lease_token.is_(None)).limit(None)
+    return [row for part in chunks(ids) for row in fetch(tx, waiting.where(_D.id.in_(part)))]
 
 
 def close(tx: Tx, ids: Sequence[str], status: DeviceRunStatus, message: str, rev: int) -> None:
     """End open device runs on the server's word; their attempts in flight end with an unknown outcome."""
-    statement = (
-        update(run_device_states)
-        .where(_mine(tx), _D.id.in_(ids), _D.status.in_(_OPEN))
-        .values(status=status.value, finished_at=tx.now, grace_left_ms=None, last_error_message=message, rev=rev)
-        .returning(_D.run_id, _D.device_index)
-    )
+    values = {"status": status.value, "finished_at": tx.now, "grace_left_ms": None, "rev": rev}
     if status is DeviceRunStatus.SKIPPED_OFFLINE:
-        statement = statement.values(exclusion_reason=message)
-    for run_id, device_index in tx.conn.execute(statement).all():
-        _abort_steps(tx, run_id, device_index, message)
+        values["exclusion_reason"] = message
+    for part in chunks(ids):
+        where = (_mine(tx), _D.id.in_(part), _D.status.in_(_OPEN))
+        statement = update(run_device_states).where(*where).values(last_error_message=message, **values)
+        tx.conn.execute(statement)
+        _abort_steps(tx, part, message)
 
 
-def _abort_steps(tx: Tx, run_id: str, device_index: int, message: str) -> None:
+def _abort_steps(tx: Tx, ids: Sequence[str], message: str) -> None:
     s = run_steps.c
-    where = (s.workspace_id == tx.workspace_id, s.run_id == run_id, s.device_index == device_index)
+    closed = select(_D.run_id, _D.device_index).where(_mine(tx), _D.id.in_(ids), _D.lease_token.is_not(None))
+    where = (s.workspace_id == tx.workspace_id, tuple_(s.run_id, s.device_index).in_(closed))
     tx.conn.execute(
         update(run_steps)
         .where(*where, s.status.in_(("queued", "running")))
@@ -322,14 +297,16 @@ def _abort_steps(tx: Tx, run_id: str, device_index: int, message: str) -> None:
 
 def set_deadline(tx: Tx, ids: Sequence[str], deadline_at: Millis) -> None:
     """Give open device runs until then."""
-    where = (_mine(tx), _D.id.in_(ids), _D.status.in_(_OPEN))
-    tx.conn.execute(update(run_device_states).where(*where).values(deadline_at=deadline_at))
+    for part in chunks(ids):
+        where = (_mine(tx), _D.id.in_(part), _D.status.in_(_OPEN))
+        tx.conn.execute(update(run_device_states).where(*where).values(deadline_at=deadline_at))
 
 
-def wait_for_device(tx: Tx, row_id: str, until: Millis) -> None:
-    """Leave a queued device run in the queue until its device comes back, at most until then."""
-    where = (_mine(tx), _D.id == row_id, _D.status == "queued", _D.offline_deadline_at.is_(None))
-    tx.conn.execute(update(run_device_states).where(*where).values(offline_deadline_at=until))
+def wait_for_devices(tx: Tx, ids: Sequence[str], until: Millis) -> None:
+    """Leave queued device runs in the queue until their devices come back, at most until then."""
+    for part in chunks(ids):
+        where = (_mine(tx), _D.id.in_(part), _D.status == "queued", _D.offline_deadline_at.is_(None))
+        tx.conn.execute(update(run_device_states).where(*where).values(offline_deadline_at=until))
 
 
 def follow_devices(tx: Tx, node_id: str) -> None:
@@ -341,15 +318,3 @@ def follow_devices(tx: Tx, node_id: str) -> None:
         .where(*where, or_(_D.node_id != node_id, _D.node_id.is_(None)))
         .values(node_id=node_id)
     )
-
-
-def forgive_gap(tx: Tx, gap_ms: int, expires_at: Millis) -> None:
-    """After a gap of all servers: every live lease is whole again, every other open deadline is that much later."""
-    where = (_mine(tx), _D.status.in_(_OPEN))
-    tx.conn.execute(
-        update(run_device_states)
-        .where(*where)
-        .values(deadline_at=_D.deadline_at + gap_ms, offline_deadline_at=_D.offline_deadline_at + gap_ms)
-    )
-    live = (*where, _D.lease_token.is_not(None))
-    tx.conn.execute(update(run_device_states).where(*live).values(lease_expires_at=expires_at))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, insert, select, tuple_, update
+from sqlalchemy import Row, Select, func, insert, select, tuple_, update
 
 from rackhand.core.clock import Millis
 from rackhand.core.policy import Policy
@@ -148,6 +148,16 @@ def bump(tx: Tx, run_id: str, deltas: Mapping[DeviceRunStatus, int], error: str 
         .returning(*runs.c)
     )
     return _row(tx.conn.execute(statement).one())
+
+
+def recount(tx: Tx, run_id: str) -> None:
+    """Set the counts to what the device runs are."""
+    d = run_device_states.c
+    statement = select(d.status, func.count()).where(d.workspace_id == tx.workspace_id, d.run_id == run_id)
+    found: dict[str, int] = {row[0]: row[1] for row in tx.conn.execute(statement.group_by(d.status))}
+    counts = {f"count_{status}": found.get(status.value, 0) for status in DeviceRunStatus}
+    where = (runs.c.workspace_id == tx.workspace_id, runs.c.id == run_id)
+    tx.conn.execute(update(runs).where(*where).values(counts | {"count_total": sum(found.values())}))
 
 
 def set_status(tx: Tx, run: RunRow, status: RunStatus) -> None:

@@ -1,12 +1,21 @@
-"""The sweep's memory in SQL: when it last ran, and when the servers last came back."""
+"""The sweep's memory in SQL: when it last ran, and when the servers last came back; and its savepoints."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from rackhand.core.clock import Millis
+from rackhand.core.errors import RackhandError
 from rackhand.store.db import Tx
+from rackhand.store.db_postgresql import RETRIED
 from rackhand.store.tables import sweeps
+
+T = TypeVar("T")
+_BREAKS = (RackhandError, SQLAlchemyError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a row that should not be there can make a rule raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +37,19 @@ def store(tx: Tx, *, resumed: bool = False) -> None:
     done = tx.conn.execute(update(sweeps).where(sweeps.c.workspace_id == tx.workspace_id).values(values))
     if done.rowcount == 0:
         tx.conn.execute(insert(sweeps).values(workspace_id=tx.workspace_id, **values))
+
+
+def attempt(tx: Tx, act: Callable[[], T], report: Callable[[Exception], None]) -> T | None:
+    """`act` in a savepoint; what it raises is undone and reported, so that the rest of the pass goes on."""
+    try:
+        with tx.conn.begin_nested():
+            return act()
+    except _BREAKS as error:
+        if isinstance(error, DBAPIError) and (error.connection_invalidated or _is_transient(error)):
+            raise
+        report(error)
+        return None
+
+
+def _is_transient(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in RETRIED
