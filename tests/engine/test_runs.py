@@ -13,6 +13,7 @@ from rackhand.core.schema import parse
 from rackhand.engine import exports, reruns, run_views, runs
 from rackhand.engine.fake import Lab, phone
 from rackhand.engine.run_requests import RUN_REQUEST
+from rackhand.store import tiles
 
 Tell = Callable[[Callable[[Lab], Awaitable[None]]], None]
 
@@ -252,5 +253,22 @@ def test_a_hostile_label_is_no_formula_and_no_markup(in_lab: Tell) -> None:
         loaded = await lab.db.read(exports.load, run.view.id)
         assert "'=cmd()" in exports.to_csv(loaded)
         assert fromstring(exports.to_junit(loaded)).get("name") == "<x>\ufffd"
+
+    in_lab(story)
+
+
+def test_a_tile_shows_the_run_that_drives_the_device_not_one_that_queues(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        await lab.node("PC-01", 1)
+        book = await lab.playbook()
+        await lab.run(book)
+        job = (await lab.pull("PC-01")).jobs[0]
+        await lab.report(lab.started("PC-01", job))
+        second = await lab.run(book)
+        assert [tile.activity for tile in await lab.db.read(tiles.tiles)] == [1]
+        await lab.db.write(runs.stop_run, second.view.id, lab.periods)
+        assert [tile.activity for tile in await lab.db.read(tiles.tiles)] == [1]
+        await lab.report(lab.event("PC-01", job, "task_finished", 2, status="succeeded"))
+        assert [tile.activity for tile in await lab.db.read(tiles.tiles)] == [4]
 
     in_lab(story)

@@ -90,6 +90,8 @@ def _doubled_serials(tx: Tx) -> set[str]:
     return set(tx.conn.execute(statement).scalars())
 
 
+_DRIVEN = (1, 2)
+"""running, waiting"""
 Shown = tuple[str, int, str | None, Millis]
 """(device_id, activity, run_id, at)"""
 
@@ -100,13 +102,18 @@ def set_activity(tx: Tx, shown: Sequence[Shown]) -> int | None:
     if not wanted:
         return None
     before = _activities(tx, sorted(wanted))
-    known = [entry for device_id, entry in wanted.items() if device_id in before]
+    known = [e for device_id, e in wanted.items() if device_id in before and not _is_hidden(e, before[device_id])]
     changed = [entry for entry in known if before[entry[0]][0] != entry[1]]
     same = [entry for entry in known if before[entry[0]][0] == entry[1] and before[entry[0]][1:] != entry[2:]]
     rev = touch_fleet(tx) if changed else None
     _write_activity(tx, same, None)
     _write_activity(tx, changed, rev)
     return rev
+
+
+def _is_hidden(entry: Shown, before: tuple[int, str | None, Millis | None]) -> bool:
+    """While a run drives a device, its tile shows that run: not another one that only queues or leaves it out."""
+    return before[0] in _DRIVEN and entry[1] not in _DRIVEN and entry[2] != before[1]
 
 
 def _activities(tx: Tx, device_ids: Sequence[str]) -> dict[str, tuple[int, str | None, Millis | None]]:
