@@ -182,6 +182,7 @@ def test_an_invalid_event_says_why_and_who(raw: bytes, reason: str, event_id: st
     ("kind", "field", "value"),
     [
         ("task_progress", "step_index", -1),
+        ("task_started", "device_index", 2**63),
         ("task_progress", "grace_left_ms", -1),
         ("run_step_update", "step_index", 2**31),
         ("run_step_update", "attempt", 0),

@@ -128,6 +128,7 @@ def to_fact(event: Event, payload: Any, received_at: Millis) -> Fact:
     """The fact that a leased event states; InvalidEvent when a value is out of range."""
     try:
         at = _time(event.occurred_at, received_at)
+        _whole("device_index", payload.device_index)
         return _FACTS[event.type](event.seq or 0, at, payload)
     except ValueError as error:
         raise InvalidEvent(str(error), event.event_id) from error
