@@ -5,14 +5,16 @@ that half of the requests find something; a new noun with its own path parameter
 """
 
 import asyncio
-import threading
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
@@ -20,11 +22,9 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.config import CacheConfig, SchemathesisConfig
 from schemathesis.specs.openapi import checks
 
-from rackhand.server.fake import BOOTSTRAP, Api, ServerPlace
-from rackhand.server.main import bind
-from rackhand.server.settings import Settings
+from rackhand.server.fake import BOOTSTRAP, ServerPlace
 
-EXAMPLES = 12
+EXAMPLES = 8
 CHECKS = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -34,31 +34,39 @@ CHECKS = [
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
-async def seed(api: Api) -> dict[str, Any]:
+class Seeder:
+    """Calls a running server as an operator or as a node."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def make(self, path: str, body: Any = None, token: str = BOOTSTRAP) -> Any:
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = requests.post(self.url + path, json=body, headers=headers, timeout=30)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    def get(self, path: str) -> Any:
+        return requests.get(self.url + path, headers={"Authorization": f"Bearer {BOOTSTRAP}"}, timeout=30).json()
+
+
+def seed(api: Seeder) -> dict[str, Any]:
     """One of each noun; the values are those of path parameters. Also `node_token`."""
-    asset = await api.make("/api/command-assets", {"title": "Look", "kind": "shell", "params": {"command": "id"}})
-    playbook = await api.make("/api/playbooks", {"title": "Look", "steps": [{"asset_id": asset["id"]}]})
-    node = await api.make("/api/nodes", {"id": "PC-01"})
-    token = await api.make("/api/tokens", {"name": "CI", "role": "viewer"})
-    file = await api.make("/api/files?name=a.txt", None)
+    asset = api.make("/api/command-assets", {"title": "Look", "kind": "shell", "params": {"command": "id"}})
+    playbook = api.make("/api/playbooks", {"title": "Look", "steps": [{"asset_id": asset["id"]}]})
+    node = api.make("/api/nodes", {"id": "PC-01"})
+    token = api.make("/api/tokens", {"name": "CI", "role": "viewer"})
+    file = api.make("/api/files?name=a.txt")
+    phones = [{"serial": f"S{i}", "runtime_handle": f"S{i}", "adb_state": "device", "online": True} for i in range(3)]
     beat = {
         "event_id": "beat",
         "type": "device_heartbeat",
         "node_id": "PC-01",
-        "occurred_at": "2026-11-22T10:00:00.000Z",
-        "payload": {
-            "node": {"agent_version": "1", "adb_version": "36", "concurrency": 4},
-            "leases": [],
-            "devices": [
-                {"serial": f"S{i}", "runtime_handle": f"S{i}", "adb_state": "device", "online": True} for i in range(3)
-            ],
-        },
+        "payload": {"node": {"agent_version": "1", "adb_version": "36"}, "leases": [], "devices": phones},
     }
-    answer = await api.using(node["token"]).post("/api/nodes/callback", json=beat)
-    assert answer.status_code == 200, answer.text
-    run = await api.make("/api/runs", {"playbook_id": playbook["id"], "target": {"scope": "all"}})
-    scan = (await api.post("/api/nodes/scan", json={})).json()
-    device = (await api.get("/api/devices/1")).json()
+    api.make("/api/nodes/callback", beat, node["token"])
+    run = api.make("/api/runs", {"playbook_id": playbook["id"], "target": {"scope": "all"}})
+    scan = api.make("/api/nodes/scan", {})
     return {
         "asset_id": asset["id"],
         "playbook_id": playbook["id"],
@@ -69,49 +77,39 @@ async def seed(api: Api) -> dict[str, Any]:
         "sha256": file["sha256"],
         "run_id": run["id"],
         "index": 1,
-        "scan_job_id": scan.get("scan_job_id", "none"),
-        "device_id": device.get("id", "none"),
+        "scan_job_id": scan["scan_job_id"],
+        "device_id": api.get("/api/devices/1")["id"],
     }
 
 
 @contextmanager
 def running(place: ServerPlace) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """A seeded server on loopback in a thread of its own: its address, its document, what was seeded."""
-    started = threading.Event()
-    found: dict[str, Any] = {}
-
-    async def story() -> None:
-        async with place.open(pull_wait_ms=1) as api:
-            sock = bind(Settings(port=0))
-            server = uvicorn.Server(uvicorn.Config(api.app, log_config=None, lifespan="off", access_log=False))
-            found["seeded"] = await seed(api)
-            found["document"] = (await api.get("/api/openapi.json")).json()
-            found["url"] = f"http://127.0.0.1:{sock.getsockname()[1]}"
-            found["server"] = server
-            sock.listen()
-            started.set()
-            try:
-                await server.serve(sockets=[sock])
-            finally:
-                sock.close()
-
-    def work() -> None:
+    """A seeded server in a process of its own: its address, its document, what was seeded."""
+    environment = os.environ | {
+        "RACKHAND_DATABASE_URL": place.database.url,
+        "RACKHAND_DATA": str(place.data),
+        "RACKHAND_BOOTSTRAP_TOKEN": BOOTSTRAP,
+        "RACKHAND_PULL_WAIT_MS": "1",
+    }
+    command = [sys.executable, "-m", "rackhand", "serve", "--port", "0"]
+    place.data.mkdir(parents=True, exist_ok=True)
+    with (
+        (place.data / "server.log").open("wb") as log,
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as server,
+    ):
         try:
-            asyncio.run(story())
+            assert server.stdout is not None
+            line = server.stdout.readline()
+            assert line.startswith("Ready "), (place.data / "server.log").read_text(encoding="utf-8")
+            api = Seeder(line.split()[1])
+            yield api.url, api.get("/api/openapi.json"), seed(api)
+            assert server.poll() is None, "the server died on the way"
         finally:
-            started.set()
-
-    thread = threading.Thread(target=work, name="openapi-server")
-    thread.start()
-    try:
-        assert started.wait(60)
-        assert "url" in found, "the server did not start"
-        yield found["url"], found["document"], found["seeded"]
-    finally:
-        if "server" in found:
-            found["server"].should_exit = True
-        thread.join(30)
-        assert not thread.is_alive()
+            server.terminate()
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                server.kill()
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, str]]:
