@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rackhand.agent.journal import Journal, JournalError, encode_line, read
+from rackhand.agent.journal import Journal, JournalError, Reading, encode_line, read
 
 RECORD = st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"."))
 
@@ -123,5 +123,51 @@ def test_a_full_disk_is_a_clear_error_and_later_records_are_whole(
 
         assert told == [b"before", b"after"]
         assert read(path).records == told
+
+    asyncio.run(story())
+
+
+def test_a_disk_that_refuses_everything_is_an_error_each_time_and_loses_no_whole_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    async def story() -> None:
+        path = tmp_path / "journal"
+        written = Journal(path, lambda record: None, list)
+        await written.append(b"before")
+        with monkeypatch.context() as patch:
+            patch.setattr("os.fsync", refuse)
+            patch.setattr("os.truncate", refuse)
+            for _ in range(2):
+                with pytest.raises(JournalError, match="Read-only"):
+                    async with asyncio.timeout(5):
+                        await written.append(b"lost")
+        await written.append(b"after")
+        await written.close()
+        assert read(path) == Reading([b"before", b"after"], 0)
+
+    asyncio.run(story())
+
+
+def test_a_rewrite_that_fails_at_its_very_end_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    async def story() -> None:
+        path = tmp_path / "journal"
+        written = Journal(path, lambda record: None, lambda: [b"all"], compact_bytes=100)
+        with monkeypatch.context() as patch:
+            patch.setattr("rackhand.agent.journal.sync_folder", refuse)
+            await written.append(b"x" * 200)
+            await written.append(b"y")
+        with monkeypatch.context() as patch:
+            patch.setattr("os.fsync", refuse)
+            with pytest.raises(JournalError):
+                await written.append(b"lost")
+        await written.append(b"z")
+        await written.close()
+        assert read(path) == Reading([b"all", b"y", b"z"], 0)
 
     asyncio.run(story())

@@ -60,18 +60,16 @@ def read(path: Path) -> Reading:
     return Reading(whole, len(damaged))
 
 
-def replace_file(path: Path, records: Iterable[bytes]) -> int:
-    """Write `records` to a new file and put it in the place of `path`; its size. Whole or not at all."""
+def replace_file(path: Path, records: Iterable[bytes]) -> None:
+    """Write `records` to a new file and put it in the place of `path`. Whole or not at all."""
     fresh = path.with_name(path.name + ".new")
     with fresh.open("wb") as file:
         for record in records:
             file.write(encode_line(record))
-        size = file.tell()
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
     sync_folder(path.parent)
-    return size
 
 
 def sync_folder(folder: Path) -> None:
@@ -103,6 +101,7 @@ class Journal:
         self._limit = compact_bytes
         self._file: BinaryIO = path.open("ab")
         self._size = path.stat().st_size
+        self._is_torn = False
         self._queue: list[tuple[bytes, asyncio.Future[None]]] = []
         self._flusher: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "journal")
@@ -132,12 +131,17 @@ class Journal:
         return asyncio.get_running_loop().run_in_executor(self._thread, work, argument)
 
     def _write(self, data: bytes) -> OSError | None:
+        """Every failure is an answer: who waits for a record must hear of it, whatever the disk is up to."""
         try:
+            if self._is_torn:
+                self._cut_back()
             self._file.write(data)
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            self._cut_back()
+            self._is_torn = True
+            with suppress(OSError):  # then the next record tries to cut back before it is written
+                self._cut_back()
             return error
         self._size += len(data)
         return None
@@ -148,6 +152,7 @@ class Journal:
             self._file.close()
         os.truncate(self._path, self._size)
         self._file = self._path.open("ab")
+        self._is_torn = False
 
     def _settle(self, batch: list[tuple[bytes, "asyncio.Future[None]"]], error: OSError | None) -> None:
         for record, done in batch:
@@ -165,15 +170,20 @@ class Journal:
         try:
             await self._in_thread(self._rewrite, records)
         except OSError:
-            self._limit = self._size * 2  # no room for a second file now: the old one is whole, try again later
+            self._limit = max(
+                self._compact_bytes, self._size * 2
+            )  # no room for a second file now: the old one is whole, try again later
 
     def _rewrite(self, records: list[bytes]) -> None:
+        self._is_torn = True  # until it is open again
         self._file.close()
         try:
-            self._size = replace_file(self._path, records)
-            self._limit = max(self._compact_bytes, self._size * 2)
+            replace_file(self._path, records)
+            self._limit = max(self._compact_bytes, self._path.stat().st_size * 2)
         finally:
+            self._size = self._path.stat().st_size  # the old file or the new one: whole, either way
             self._file = self._path.open("ab")
+            self._is_torn = False
 
     async def close(self) -> None:
         """Wait for what is being written, then close the file."""
