@@ -45,6 +45,7 @@ def test_about_forty_commands_are_known() -> None:
         ("whoami; uname; id | cut -d' ' -f1", "shell\nLinux\nuid=2000(shell)\n"),
         ("printf '%s-%d\\n' a 1 b 2; printf '%05d|%x|%%\\n' 42 255", "a-1\nb-2\n00042|ff|%\n"),
         ("printf 'a\\tb\\x41\\0102'", "a\tbAB"),
+        ("printf '\\303\\251\\xc3\\xa9'", "éé"),
         ("echo -n x; echo -e 'a\\nb'", "xa\nb\n"),
         ("mkdir -p /sdcard/a/b; echo hi > /sdcard/a/b/f; cp /sdcard/a/b/f /sdcard/g; cat /sdcard/g", "hi\n"),
         ("echo hi > /sdcard/f; mv /sdcard/f /sdcard/DCIM; ls /sdcard/DCIM; stat -c %s /sdcard/DCIM/f", "f\n3\n"),

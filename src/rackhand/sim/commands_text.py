@@ -20,9 +20,9 @@ def unescape(match: re.Match[str]) -> str:
     """One backslash escape."""
     code = match.group(match.lastindex or 0)
     if code[0] in "01234567":
-        return chr(int(code, 8) & 255)
+        return decode(bytes([int(code, 8) & 255]))
     if code[0] == "x" and len(code) > 1:
-        return chr(int(code[1:], 16))
+        return decode(bytes([int(code[1:], 16)]))
     return _ESCAPES.get(code, "\\" + code)
 
 
