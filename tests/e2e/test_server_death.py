@@ -45,7 +45,7 @@ def test_a_killed_server_loses_nothing(own_rig: Rig, database: DatabasePlace) ->
     rig.start_agent("PC-01", sim.ports[0])
     rig.until_online(2)
     run = rig.begin(
-        rig.shell("echo first"), rig.shell(gated("kill")), rig.step("screenshot"), on=SERIALS, policy={"concurrency": 2}
+        rig.shell("echo first"), rig.shell(gated("kill")), rig.step("screenshot"), on=SERIALS, policy={"concurrency": 2, "grace_wait_ms": 30_000}
     )
     for serial in SERIALS:
         rig.until_told(sim, serial, ": kill;")
