@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from rackhand.store.connect import make_database
 from rackhand.store.db import Tx, answer_one
-from rackhand.store.db_postgresql import TRIES, to_async_url
+from rackhand.store.db_postgresql import SESSION, TRIES, to_async_url
 from rackhand.store.fake import DatabasePlace
 
 only_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -66,6 +66,16 @@ def test_work_goes_on_after_the_server_dropped_the_connections(database: Databas
             await other.write(drop_others)
             assert await db.write(answer_one) == 1
             assert await db.read(answer_one) == 1
+
+    asyncio.run(story())
+
+
+@only_postgresql
+def test_a_transaction_that_nobody_ends_gives_its_locks_back(database: DatabasePlace) -> None:
+    async def story() -> None:
+        async with database.started() as db:
+            for name, value in SESSION.items():
+                assert await db.write(lambda tx, n: tx.conn.exec_driver_sql(f"SHOW {n}").scalar_one(), name) == value
 
     asyncio.run(story())
 

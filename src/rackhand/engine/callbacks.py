@@ -167,10 +167,17 @@ def _stop_queued(tx: Tx, run_id: str, device_indexes: list[int], contexts: Conte
 class CallbackWriter:
     """The group-commit queue in front of the database. `submit` returns when the answer is on disk."""
 
-    def __init__(self, database: Database, periods: Periods, on_wake: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        periods: Periods,
+        on_wake: Callable[[str], None],
+        max_queued_events: int = MAX_QUEUED_EVENTS,
+    ) -> None:
         self._database = database
         self._periods = periods
         self._on_wake = on_wake
+        self._max_queued_events = max_queued_events
         self._contexts = Contexts()
         self._queue: list[tuple[Request, asyncio.Future[Reply]]] = []
         self._queued_events = 0
@@ -190,7 +197,7 @@ class CallbackWriter:
 
     async def submit(self, request: Request) -> Reply:
         """Queue one request and wait for its commit; Busy when the queue is full."""
-        if self._is_closing or self._queued_events + len(request.items) > MAX_QUEUED_EVENTS:
+        if self._is_closing or self._queued_events + len(request.items) > self._max_queued_events:
             raise Busy("too many callbacks are waiting for the disk; nothing of this request was stored, send it again")
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._queue.append((request, future))

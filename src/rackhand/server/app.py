@@ -109,7 +109,7 @@ def _furnish(database: Database, settings: Settings) -> Parts:
         files=DirectoryBlobs(settings.data / "files"),
         artifacts=DirectoryBlobs(settings.data / "artifacts"),
         ticker=Ticker(tick, periods.sweep_ms, metrics),
-        callbacks=CallbackWriter(database, periods, wakeups.wake),
+        callbacks=CallbackWriter(database, periods, wakeups.wake, settings.callback_queue),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 
 from rackhand.core import errors
 
@@ -59,7 +59,9 @@ def problem(
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's exception handler for everything."""
     status, path = status_of(error), request.scope.get("path", "")
-    if status == 500:
+    if isinstance(error, InternalServerException) and "disconnected" in error.detail:
+        _log.info("the client went away", path=path, method=request.scope.get("method"))
+    elif status == 500:
         _log.error("request failed", path=path, method=request.scope.get("method"), exc_info=error)
     field_errors = error.errors if isinstance(error, errors.Invalid) else ()
     body = problem(status, _code(error, status), _detail(error, status), path, field_errors)

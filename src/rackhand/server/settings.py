@@ -116,7 +116,7 @@ class Settings:
         default=536_870_912, metadata=_about(_whole(1024, 1 << 40), "Largest artifact that a node may upload")
     )
     callback_queue: int = field(
-        default=10_000, metadata=_about(_whole(1, 1_000_000), "Callbacks that may wait for their commit before 503")
+        default=50_000, metadata=_about(_whole(1, 10_000_000), "Events that may wait for their commit before 503")
     )
     database_pool: int = field(default=10, metadata=_about(_whole(2, 200), "Connections to PostgreSQL"))
     statement_cache: bool = field(

@@ -12,11 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from rackhand.store.db import Clock, Dialect, Entropy, Tx, answer_one
 from rackhand.store.metadata import from_json, to_json
+from rackhand.store.outage import outage_as_busy
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 TRIES = 4
+COMMAND_TIMEOUT_S = 60.0
+"""A statement that gets no answer for so long fails: the network may have died without a word."""
+SESSION = {"idle_in_transaction_session_timeout": "30s", "lock_timeout": "20s"}
+"""A replica that died in a transaction gives its locks back, and nobody waits for a lock for ever."""
 RETRIED = frozenset({"40001", "40P01"})
 """serialization_failure and deadlock_detected: the transaction did nothing and may run again."""
 
@@ -30,7 +35,9 @@ def to_async_url(url: str) -> URL:
 
 def make_engine(url: str, *, statement_cache: bool = True, pool_size: int = 10) -> AsyncEngine:
     """`statement_cache=False` is for connection poolers that hand a connection to somebody else per transaction."""
-    target, connect_args = to_async_url(url), dict[str, Any]()
+    target, connect_args = to_async_url(url), dict[str, Any](command_timeout=COMMAND_TIMEOUT_S)
+    if statement_cache:  # a pooler refuses settings of the session: there they belong to the database's role
+        connect_args["server_settings"] = SESSION
     if not statement_cache:
         target = target.update_query_dict({"prepared_statement_cache_size": "0"})
         connect_args["statement_cache_size"] = 0
@@ -102,8 +109,9 @@ class PostgresqlDatabase:
         return await self._transact(self._writer, call)
 
     async def _transact(self, engine: AsyncEngine, call: Callable[[Connection], T]) -> T:
-        async with engine.begin() as conn:
-            return await conn.run_sync(call)
+        with outage_as_busy():
+            async with engine.begin() as conn:
+                return await conn.run_sync(call)
 
     def _open(self, conn: Connection) -> Tx:
         return Tx(conn, "postgresql", clock=self._clock, entropy=self._entropy)

@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
 from rackhand.store.db import Clock, Dialect, Entropy, Tx, answer_one
+from rackhand.store.outage import outage_as_busy
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -83,9 +84,10 @@ class Lane:
         self._opened.clear()
 
     def _transact(self, call: Callable[[Connection], T]) -> T:
-        conn = self._connection()
-        with conn.begin():
-            return call(conn)
+        with outage_as_busy():
+            conn = self._connection()
+            with conn.begin():
+                return call(conn)
 
     def _connection(self) -> Connection:
         conn: Connection | None = getattr(self._own, "conn", None)

@@ -1,0 +1,38 @@
+"""Outages: errors of the database itself, told apart from errors of ours. Callers see Busy (503) and may try again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from rackhand.core.errors import Busy
+
+_SQLSTATES = ("08", "53", "57P", "55P03")
+"""Connection lost, out of resources (disk, memory, connections), shut down or starting up, a lock held too long."""
+_SQLITE_WORDS = ("disk is full", "database is locked", "disk I/O error", "unable to open database")
+RETRY_AFTER_S = 2
+
+
+@contextmanager
+def outage_as_busy() -> Iterator[None]:
+    """Raise Busy for what the database cannot do now; every other error passes."""
+    try:
+        yield
+    except (OSError, PoolTimeoutError) as error:
+        raise _busy(error) from error
+    except DBAPIError as error:
+        if not _is_outage(error):
+            raise
+        raise _busy(error.orig or error) from error
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    words = str(error.orig)
+    return error.connection_invalidated or state.startswith(_SQLSTATES) or any(w in words for w in _SQLITE_WORDS)
+
+
+def _busy(error: BaseException) -> Busy:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return Busy(f"the database cannot do this now ({reason}); send the same request again", retry_after_s=RETRY_AFTER_S)
