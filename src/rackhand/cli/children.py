@@ -86,6 +86,12 @@ class Child:
         with suppress(OSError):
             self._process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
 
+    def let_go(self) -> None:
+        """Close its leash, as the end of this process would; it ends by itself."""
+        if self._process.stdin is not None:
+            with suppress(OSError):
+                self._process.stdin.close()
+
     def await_end(self, deadline: float) -> bool:
         """Wait until the monotonic second `deadline`; then it is killed with its group. True if it ended by itself."""
         is_tidy = True
@@ -96,10 +102,9 @@ class Child:
             self._kill()
             self._process.wait()
         self._reader.join(1.0)
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
+        self.let_go()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         return is_tidy
 
     def _kill(self) -> None:

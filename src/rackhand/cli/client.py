@@ -116,14 +116,20 @@ class Client:
 
 
 def _problem(status: int, body: bytes) -> RackhandError:
+    """The error of an answer, with the server's own code."""
     try:
         problem = json.loads(body)
-        detail = str(problem["detail"])
+        detail, code = str(problem["detail"]), str(problem["type"]).rpartition(":")[2]
     except (ValueError, KeyError, TypeError):
-        problem, detail = {}, f"the server answered {status}"
+        problem, detail, code = {}, f"the server answered {status}", ""
+    error = _error(status, detail, problem)
+    error.code = code or error.code
+    return error
+
+
+def _error(status: int, detail: str, problem: Mapping[str, Any]) -> RackhandError:
     if status == 422:
-        errors = [FieldError(e["path"], "{m}", {"m": e["message"]}) for e in problem.get("errors", [])]
-        return Invalid(errors, detail)
+        return Invalid([FieldError(e["path"], "{m}", {"m": e["message"]}) for e in problem.get("errors", [])], detail)
     if status == 401:
         detail += " (set RACKHAND_TOKEN or --token)"
     return _ERRORS.get(status, RackhandError)(detail)

@@ -25,6 +25,7 @@ class Wanted:
     seed: int
     nodes: int
     journal: Path | None
+    first: int = 1
 
 
 async def run_rack(wanted: Wanted) -> None:
@@ -52,6 +53,7 @@ def _make_fleet(wanted: Wanted) -> Fleet:
         profile=LIVELY,
         server_port=wanted.adb_port,
         journal_path=wanted.journal,
+        first_index=wanted.first,
         scenario=load_scenario(wanted.scenario, wanted.devices),
     )
 

@@ -18,6 +18,7 @@ def sim(
     seed: Annotated[int, typer.Option(help="Of everything that is random")] = 1,
     nodes: Annotated[int, typer.Option(help="Simulated adb servers to spread the devices over", min=1)] = 1,
     journal: Annotated[Path | None, typer.Option(help="JSON-lines file of everything the devices were told")] = None,
+    first: Annotated[int, typer.Option(help="Number of the first device, for several simulations", min=1)] = 1,
 ) -> None:
     """Run simulated devices. The first line of stdout is JSON: endpoints, adb server ports, control port."""
     import asyncio
@@ -27,4 +28,4 @@ def sim(
     if front not in ("transport", "server"):
         fail("--front must be transport or server", Exit.USAGE)
     with reported():
-        asyncio.run(run_rack(Wanted(devices, front, adb_port, scenario, seed, nodes, journal)))
+        asyncio.run(run_rack(Wanted(devices, front, adb_port, scenario, seed, nodes, journal, first)))
