@@ -3,10 +3,12 @@
 import asyncio
 import base64
 import hashlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 from rackhand.core import dice
 from rackhand.server.fake import Api, ServerPlace
+from rackhand.store import artifacts
 
 PHONE = {"serial": "S1", "runtime_handle": "S1", "adb_state": "device", "online": True}
 
@@ -208,6 +210,50 @@ def test_wrong_uploads_store_nothing(server: ServerPlace) -> None:
             assert (await node.put(path, content=content, headers=digest(b"other"))).status_code == 422
             assert (await node.put(path, content=content, headers={"Content-Digest": "md5=x"})).status_code == 400
             assert (await node.put(path, content=content + b"9")).status_code == 413
+            assert (await api.get("/api/artifacts/shot-1")).status_code == 404
+
+    asyncio.run(story())
+
+
+def test_an_artifact_id_may_begin_with_a_hyphen(server: ServerPlace) -> None:
+    async def story() -> None:
+        async with server.open() as api:
+            node, job, _ = await lab(api)
+            content = b"12345678"
+            await node.post("/api/nodes/callback", json=declared(job, content, artifact_id="-_1", size=99))
+            assert (await node.put("/api/nodes/artifacts/-_1", content=content)).status_code == 201
+            assert (await api.get("/api/artifacts/-_1")).content == content
+
+    asyncio.run(story())
+
+
+def test_no_artifact_is_larger_than_the_setting_allows(server: ServerPlace) -> None:
+    async def story() -> None:
+        async with server.open(max_artifact_bytes=1024) as api:
+            node, job, _ = await lab(api)
+            content = bytes(1025)
+            await node.post("/api/nodes/callback", json=declared(job, content))
+            answer = await node.put("/api/nodes/artifacts/shot-1", content=content)
+            assert (answer.status_code, "1024" in answer.json()["detail"]) == (413, True)
+
+    asyncio.run(story())
+
+
+def test_an_upload_that_ends_after_its_window_is_not_called_stored(server: ServerPlace) -> None:
+    async def story() -> None:
+        async with server.open(upload_window_ms=1000) as api:
+            node, job, _ = await lab(api)
+            content = b"12345678"
+            await node.post("/api/nodes/callback", json=declared(job, content))
+
+            async def slowly() -> AsyncIterator[bytes]:
+                yield content[:4]
+                api.clock.advance(2000)
+                await api.db.write(artifacts.give_up)
+                yield content[4:]
+
+            answer = await node.put("/api/nodes/artifacts/shot-1", content=slowly())
+            assert (answer.status_code, answer.json()["type"]) == (409, "urn:rackhand:upload_closed")
             assert (await api.get("/api/artifacts/shot-1")).status_code == 404
 
     asyncio.run(story())

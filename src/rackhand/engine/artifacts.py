@@ -27,9 +27,14 @@ def declared(tx: Tx, node_id: str, artifact_id: str) -> ArtifactRow:
     return row
 
 
-def finish_upload(tx: Tx, artifact_id: str, storage_key: str) -> bool:
-    """Note that the content is there; False if it already was."""
-    return artifacts.mark_stored(tx, artifact_id, storage_key)
+def finish_upload(tx: Tx, artifact_id: str, storage_key: str, size: int) -> bool:
+    """Note that the content is there; False if it already was, Conflict if the upload window ended meanwhile."""
+    if artifacts.mark_stored(tx, artifact_id, storage_key, size):
+        return True
+    row = artifacts.get(tx, artifact_id)
+    if row is None or row.storage_key is None:
+        raise Conflict("the time for this upload ended while it came in; nothing was stored", code="upload_closed")
+    return False
 
 
 def stored(tx: Tx, artifact_id: str) -> tuple[ArtifactRow, str]:

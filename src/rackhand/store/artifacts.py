@@ -46,10 +46,10 @@ def of_device_run(tx: Tx, run_id: str, device_index: int) -> list[ArtifactRow]:
     return [_row(row) for row in rows]
 
 
-def mark_stored(tx: Tx, artifact_id: str, storage_key: str) -> bool:
-    """The content has arrived; False if the row is no longer pending."""
+def mark_stored(tx: Tx, artifact_id: str, storage_key: str, size: int) -> bool:
+    """The content has arrived, and this is how large it is; False if the row is no longer pending."""
     where = (_A.workspace_id == tx.workspace_id, _A.id == artifact_id, _A.status == "pending")
-    done = tx.conn.execute(update(artifacts).where(*where).values(status="stored", storage_key=storage_key))
+    done = tx.conn.execute(update(artifacts).where(*where).values(status="stored", storage_key=storage_key, size=size))
     return done.rowcount == 1
 
 

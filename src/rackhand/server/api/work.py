@@ -43,6 +43,8 @@ PULL = Record(
         "held": Field(ListOf(Text(1, 64), max=5000), []),
     }
 )
+_LOOK_AGAIN_S = 3.0
+"""How soon a long poll sees work that another replica made: wake-ups stay within one process."""
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]{44}):", re.ASCII)
 _NOT_LEASED = frozenset({EventType.DEVICE_HEARTBEAT, EventType.SCAN_PROGRESS})
 
@@ -71,7 +73,7 @@ async def pull(request: Request, room: Room) -> Response:
             left = deadline - loop.time()
             if found.jobs or found.scans or found.cancelled or left <= 0 or room.wakeups.is_closed:
                 return answer(msgspec.json.encode(found))
-            await ticket.wait(left)
+            await ticket.wait(min(left, _LOOK_AGAIN_S) if room.db.dialect == "postgresql" else left)
 
 
 @post(
@@ -151,9 +153,10 @@ async def upload(request: Request, room: Room, artifact_id: FromPath[str]) -> Re
     digest = _digest(request)
     if row.sha256 is not None and digest not in (None, row.sha256):
         raise Invalid([FieldError("/headers/Content-Digest", "is not the digest that was declared")])
-    key = f"{row.run_id}/{row.device_index}/{row.id}"
-    blob = await room.artifacts.put(key, request.stream(), max_size=row.size, expected_sha256=row.sha256)
-    is_new = await room.db.write(artifacts.finish_upload, artifact_id, blob.key)
+    key = f"{row.run_id}/{row.device_index}/a{row.id}"  # an id may begin with a hyphen, a key may not
+    most = min(row.size, room.settings.max_artifact_bytes)
+    blob = await room.artifacts.put(key, request.stream(), max_size=most, expected_sha256=row.sha256)
+    is_new = await room.db.write(artifacts.finish_upload, artifact_id, blob.key, blob.size)
     return answer(StoredArtifact(row.id, "stored", blob.size), 201 if is_new else 200)
 
 
