@@ -174,6 +174,22 @@ def test_what_cannot_be_rerun_is_refused(in_lab: Tell) -> None:
     in_lab(story)
 
 
+def test_a_once_step_that_a_lost_node_may_have_begun_is_left_out(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        await lab.node("PC-01", 1)
+        run = await lab.run(await lab.playbook({"kind": "screenshot"}, {"kind": "reboot"}))
+        job = (await lab.pull("PC-01")).jobs[0]
+        await lab.report(lab.started("PC-01", job), lab.step("PC-01", job, 2, 0, "succeeded"))
+        await lab.sweep()
+        await lab.sweep(after_ms=50_000)
+        with pytest.raises(Invalid):
+            await rerun(lab, run.view.id, **{"from": "failed_step"})
+        made = await rerun(lab, run.view.id, **{"from": "failed_step", "repeat_unknown": True})
+        assert (await lab.view(made.view.id)).heatmap.devices[0].current_step_index == 1
+
+    in_lab(story)
+
+
 def test_a_late_success_is_not_repeated_unless_asked(in_lab: Tell) -> None:
     async def story(lab: Lab) -> None:
         await lab.node("PC-01", 1)

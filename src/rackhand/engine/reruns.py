@@ -16,7 +16,6 @@ from rackhand.store import device_runs, inventory, steps
 from rackhand.store.db import Tx
 from rackhand.store.device_runs import DeviceRunRow
 from rackhand.store.runs import RunRow
-from rackhand.store.steps import AttemptRow
 
 OUTCOMES = ("failed", "lost", "skipped_offline", "stopped")
 RERUN = Record(
@@ -70,34 +69,36 @@ def _first_steps(
     """First step by device run id; device runs that must not be repeated are left out."""
     if request["from"] == "start":
         return {row.id: 0 for row in rows}
-    attempts: dict[int, list[AttemptRow]] = {}
-    for attempt in steps.of_run(tx, rows[0].run_id) if rows else []:
-        attempts.setdefault(attempt.device_index, []).append(attempt)
+    last: dict[int, dict[int, str]] = {}
+    for device_index, step_index, status in steps.outcomes(tx, rows[0].run_id) if rows else []:
+        last.setdefault(device_index, {})[step_index] = status
     firsts = {}
     for row in rows:
-        first = first_undone(row.first_step_index, attempts.get(row.device_index, []))
+        ended = last.get(row.device_index, {})
+        first = first_undone(row.first_step_index, ended)
         if first >= len(definition):
             continue
-        if request["repeat_unknown"] or not _is_risky(first, attempts.get(row.device_index, []), definition):
+        if request["repeat_unknown"] or not _is_risky(first, ended, definition, row):
             firsts[row.id] = first
     return firsts
 
 
-def first_undone(first_step_index: int, attempts: Sequence[AttemptRow]) -> int:
+def first_undone(first_step_index: int, ended: Mapping[int, str]) -> int:
     """The first step that neither succeeded nor was skipped; an earlier run's steps count as done."""
-    last = {a.step_index: (a.late_status or a.status) for a in sorted(attempts, key=lambda a: a.attempt)}
     index = first_step_index
-    while last.get(index) in _DONE:
+    while ended.get(index) in _DONE:
         index += 1
     return index
 
 
-def _is_risky(index: int, attempts: Sequence[AttemptRow], definition: Sequence[Step]) -> bool:
-    """Whether the step may already have taken effect, and must not do so twice."""
+def _is_risky(index: int, ended: Mapping[int, str], definition: Sequence[Step], row: DeviceRunRow) -> bool:
+    """Whether the step may already have taken effect, and must not do so twice. Of a device run that was lost nobody
+    knows whether the node went on to a step that it could not report."""
     if definition[index].effect is not Effect.ONCE:
         return False
-    known = [a.late_status or a.status for a in attempts if a.step_index == index]
-    return bool(known) and (known[-1] in UNKNOWN_OUTCOMES or known[-1] == StepStatus.RUNNING)
+    if index not in ended:
+        return row.status == DeviceRunStatus.LOST and row.started_at is not None and row.late_status is None
+    return ended[index] in UNKNOWN_OUTCOMES or ended[index] == StepStatus.RUNNING
 
 
 def _plan(tx: Tx, parent: RunRow, rows: Sequence[DeviceRunRow], firsts: Mapping[str, int]) -> list[PlannedDevice]:

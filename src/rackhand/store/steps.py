@@ -58,6 +58,19 @@ def of_run(tx: Tx, run_id: str) -> list[AttemptRow]:
     return [_row(row) for row in rows]
 
 
+Outcome = tuple[int, int, str]
+"""(device_index, step_index, status): the last attempt's, or what the node reported of it late"""
+
+
+def outcomes(tx: Tx, run_id: str) -> list[Outcome]:
+    """How each attempt of a run ended, by device, step and attempt; without the outputs, which may be large."""
+    status = func.coalesce(_S.late_status, _S.status)
+    where = (_S.workspace_id == tx.workspace_id, _S.run_id == run_id)
+    statement = select(_S.device_index, _S.step_index, status).where(*where)
+    rows = tx.conn.execute(statement.order_by(_S.device_index, _S.step_index, _S.attempt))
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 def failed_last(
     tx: Tx,
     run_id: str,
