@@ -1,10 +1,10 @@
 """Device runs in SQL, for reading: rows of a run, of a device, and what changed since a rev."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from rackhand.core.clock import Millis
 from rackhand.store.db import Tx
@@ -41,8 +41,8 @@ class DeviceRunRow:
     last_error_message: str | None
 
 
-def _row(row: Row[Any]) -> DeviceRunRow:
-    return DeviceRunRow(**{name: row._mapping[name] for name in DeviceRunRow.__slots__})
+def _row(row: Sequence[Any]) -> DeviceRunRow:
+    return DeviceRunRow(*row)
 
 
 _COLUMNS = [_D[name] for name in DeviceRunRow.__slots__]

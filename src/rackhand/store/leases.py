@@ -84,13 +84,14 @@ def add(
     """Insert the device runs of a new run; the excluded ones are final at once. Returns their ids in order."""
     wait_ms = policy.offline_wait_ms
     rows = []
-    for plan in planned:
+    ids = sorted(tx.mint() for _ in planned)  # so that locks, taken by id, are taken in the order of devices too
+    for plan, row_id in zip(planned, ids, strict=True):
         is_open = not DEVICE_RUN.is_final(plan.status)
         waits = is_open and not plan.device.is_online and wait_ms is not None
         rows.append(
             {
                 "workspace_id": tx.workspace_id,
-                "id": tx.mint(),
+                "id": row_id,
                 "run_id": run_id,
                 "device_id": plan.device.id,
                 "device_index": plan.device_index,
@@ -111,7 +112,7 @@ def add(
         )
     if rows:
         tx.conn.execute(insert(run_device_states), rows)
-    return [str(row["id"]) for row in rows]
+    return ids
 
 
 _BLOCK = (
