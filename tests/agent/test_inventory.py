@@ -106,3 +106,18 @@ def test_a_scan_without_an_adb_server_failed_and_says_why(rack: Any) -> None:
             assert "no adb server answers" in r.server.of("scan_progress")[1].error_message
 
     asyncio.run(story())
+
+
+def test_a_bug_in_a_probe_makes_no_device_look_well(rack: Any, monkeypatch: Any) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    async def story() -> None:
+        async with rack() as r:
+            with monkeypatch.context() as patch:
+                patch.setattr("rackhand.agent.device.AdbDevice.shell", broken)
+                await r.server.until(lambda: not latest(r).online)
+                assert "a bug" in latest(r).last_error_message
+            await r.server.until(lambda: latest(r).online)
+
+    asyncio.run(story())

@@ -153,3 +153,33 @@ def test_a_cancelled_lease_that_takes_long_to_end_is_not_asked_about_again(rack:
             assert r.server.requests.count("POST /api/nodes/pull") <= pulls + 3
 
     asyncio.run(story())
+
+
+def test_a_cancelled_lease_ends_the_back_off(rack: Any) -> None:
+    async def story() -> None:
+        async with rack(periods=replace(FAST, backoff_ms=lambda _: 600_000)) as r:
+            job = r.server.give("SIM00001", shell("exit 1", retry_count=1))
+            await r.server.until(lambda: r.server.steps(job))
+            r.server.cancel(job.lease.token)
+
+            assert (await r.server.finished(job)).status == "stopped"
+
+    asyncio.run(story())
+
+
+def test_an_agent_that_ends_takes_no_new_work(rack: Any) -> None:
+    async def story() -> None:
+        async with rack(periods=replace(FAST, cleanup_ms=1_000)) as r:
+            slow = r.server.give("SIM00001", shell("echo mark; sleep 600"))
+            await r.server.until(lambda: marks(r))
+            r.fleet.fault(1, "mute")  # its end takes a while
+            ending = asyncio.create_task(r.stop())
+            await r.server.pause(20)
+            late = r.server.give("SIM00001", shell("echo late"))
+            await ending
+
+            assert late.lease.token in r.server.jobs
+            assert r.server.of("task_started", late.lease.token) == []
+            assert r.server.of("task_finished", slow.lease.token) == []
+
+    asyncio.run(story())

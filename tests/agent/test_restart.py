@@ -181,3 +181,43 @@ def test_a_device_run_whose_task_fails_is_taken_up_again(rack: Any, monkeypatch:
             assert (await r.server.finished(job)).status == "succeeded"
 
     asyncio.run(story())
+
+
+def test_an_attempt_that_was_cut_is_not_charged_by_a_second_restart(rack: Any) -> None:
+    """Out of contact the agent ends the step; the PC restarts before the contact is back."""
+
+    async def story() -> None:
+        async with rack() as r:
+            r.server.ttl_ms = 300
+            job = r.server.give("SIM00001", shell(GATED, effect="repeatable"), policy={"grace_wait_ms": 200})
+            await r.server.until(lambda: count(r) == 1)
+            r.server.answer_status = 503
+            await r.device().journal.wait_for("killed")
+            asked = len(r.server.requests)
+            await r.server.until(lambda: len(r.server.requests) > asked + 10)
+            await r.stop()
+            r.device().files.write("/sdcard/go", b"")
+            r.server.ttl_ms = 60_000
+            r.server.answer_status = 0
+            await r.start()
+
+            assert (await r.server.finished(job)).status == "succeeded"
+            assert r.server.steps(job) == [(0, 1, "aborted"), (0, 2, "succeeded")]
+
+    asyncio.run(story())
+
+
+def test_a_device_run_that_fails_for_ever_ends_in_words(rack: Any, monkeypatch: Any) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("rackhand.agent.executor.dice.decide", broken)
+
+    async def story() -> None:
+        async with rack() as r:
+            end = await r.server.finished(r.server.give("SIM00001", shell("echo never")))
+
+            assert end.status == "failed"
+            assert "a bug" in (end.error_message or "")
+
+    asyncio.run(story())

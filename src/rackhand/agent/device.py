@@ -157,6 +157,13 @@ class DeviceActor:
         if self.entry.state == "device" and (is_gone or self.misses >= MAX_MISSES):
             self._set_health(Health.UNRESPONSIVE)
 
+    def distrust(self, error: Exception) -> None:
+        """The agent itself failed on it: what was proved before no longer counts."""
+        self.misses = MAX_MISSES
+        self.last_error_message = f"the agent failed on this device: {type(error).__name__}: {error}"
+        if self.entry.state == "device":
+            self._set_health(Health.UNRESPONSIVE)
+
     async def _identify(self) -> None:
         text = (await self.adb.shell(_IDENTIFY, timeout_ms=self._periods.probe_deadline_ms)).text
         serial, model, release, simulated = [*(line.strip() for line in text.splitlines()), "", "", "", ""][:4]

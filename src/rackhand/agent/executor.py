@@ -7,6 +7,7 @@ The device is touched only in `act`, after the attempt's beginning is on disk.
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -117,8 +118,14 @@ class DeviceRun:
             is_late = monotonic_ms() >= gives_up_at and not attempt.is_cut
             if attempt.is_cancelled or is_late or attempt.next is not Next.RETRY:
                 return self._without_budget(attempt) if is_late else attempt
-            await asyncio.sleep(0 if attempt.is_cut else self._periods.backoff_ms(attempt.number) / 1000)
+            await self._pause(0 if attempt.is_cut else self._periods.backoff_ms(attempt.number))
             attempt = self._again(attempt)
+
+    async def _pause(self, pause_ms: int) -> None:
+        """The back-off; a lease that the server ends is not waited for."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_ms / 1000):
+                await self._kit.leases.until_cancelled(self._token)
 
     def _deadline_ms(self, attempt: Attempt) -> int:
         step = attempt.step
@@ -158,6 +165,7 @@ class DeviceRun:
             status=StepStatus(progress.ended or StepStatus.ABORTED),
             error_message=progress.error_message,
             finished_at=attempt.started_at,
+            is_cut=progress.is_cut,
         )
 
     def _again(self, attempt: Attempt) -> Attempt:

@@ -9,6 +9,7 @@ import logging
 from rackhand.agent.adb.client import Adb
 from rackhand.agent.adb.errors import AdbError
 from rackhand.agent.adb.protocol import DeviceEntry
+from rackhand.agent.crew import failure_of
 from rackhand.agent.device import DeviceActor
 from rackhand.agent.settings import AgentPeriods
 from rackhand.agent.waking import Wake
@@ -87,7 +88,14 @@ class Inventory:
     def _begin(self, handle: str, entry: DeviceEntry) -> None:
         actor = DeviceActor(self._adb, entry, self._periods, self.wake)
         self._actors[handle] = actor
-        self._tasks[handle] = asyncio.create_task(actor.run(), name=f"device {handle}")
+        self._tasks[handle] = asyncio.create_task(self._keep(actor), name=f"device {handle}")
+
+    async def _keep(self, actor: DeviceActor) -> None:
+        """An actor whose task fails goes on, and nobody believes its device meanwhile."""
+        while (error := await failure_of(actor.run())) is not None:
+            log.error("device %s: its probes failed; going on", actor.entry.serial, exc_info=error)
+            actor.distrust(error)
+            await asyncio.sleep(self._periods.wait_probe_ms / 1000)
 
     def find(self, serial: str, handle: str) -> DeviceActor | None:
         """The actor of a device: at its usual handle, else wherever its serial is now; online ones first."""

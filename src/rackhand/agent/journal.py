@@ -170,9 +170,8 @@ class Journal:
         try:
             await self._in_thread(self._rewrite, records)
         except OSError:
-            self._limit = max(
-                self._compact_bytes, self._size * 2
-            )  # no room for a second file now: the old one is whole, try again later
+            # no room for a second file now: the old one is whole, try again later
+            self._limit = max(self._compact_bytes, self._size * 2)
 
     def _rewrite(self, records: list[bytes]) -> None:
         self._is_torn = True  # until it is open again

@@ -19,6 +19,7 @@ from rackhand.core.errors import RackhandError
 from rackhand.wire.messages import Job, PullAnswer, PullRequest
 
 PULL = "/api/nodes/pull"
+MAX_CRASHES = 20  # of one device run, in about 7 minutes: then nothing but a new agent would help
 log = logging.getLogger(__name__)
 _decode = msgspec.json.Decoder(PullAnswer).decode
 _encode = msgspec.json.Encoder().encode
@@ -33,6 +34,7 @@ class Work:
         self._on_scan = on_scan
         self._periods = kit.settings.periods
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._is_closing = False
         self._freed = Wake()
         self.trouble = Trouble()
 
@@ -44,7 +46,7 @@ class Work:
 
     @property
     def free(self) -> int:
-        return max(0, self._kit.settings.capacity - len(self._running))
+        return 0 if self._is_closing else max(0, self._kit.settings.capacity - len(self._running))
 
     async def run(self) -> None:
         """Ask for ever; an answer without news is not asked for again at once."""
@@ -90,9 +92,9 @@ class Work:
         return any(took) or any(scans)
 
     async def _take(self, job: Job) -> bool:
-        """Store and begin a job; False if it is known."""
+        """Store and begin a job; False if it is known, or if an agent that is ending leaves it to its next life."""
         token = job.lease.token
-        if token in self._kit.spool.tokens:
+        if self._is_closing or token in self._kit.spool.tokens:
             return False
         try:
             read_steps(job, policy := read_policy(job))
@@ -122,12 +124,16 @@ class Work:
         self._running[token] = asyncio.create_task(self._keep_running(job), name=name)
 
     async def _keep_running(self, job: Job) -> None:
-        """A device run whose task fails is taken up again from the disk, as after a restart of the agent."""
+        """A device run whose task fails is taken up again from the disk, as after a restart of the agent. One that
+        fails again and again ends in words: its lease would be renewed for as long as the agent lives."""
         token, backoff = job.lease.token, Backoff(self._periods)
         try:
             while token in self._kit.spool.jobs:
-                error = await failure_of(DeviceRun(self._kit, job).run())
-                if error is not None:
+                error = await failure_of(self._run(job))
+                if error is not None and backoff.failures + 1 >= MAX_CRASHES:
+                    reason = f"the agent failed {MAX_CRASHES} times on it (update it?): {type(error).__name__}: {error}"
+                    await self._reporter(job).finished("failed", reason)
+                elif error is not None:
                     self.trouble.say(f"run {job.run_id}, device {job.device.index}: {error}")
                     log.error("%s; taking it up again", self.trouble.text, exc_info=error)
                     await asyncio.sleep(backoff.next_ms() / 1000)
@@ -136,8 +142,12 @@ class Work:
             self._kit.leases.forget(token)
             self._freed.notify()
 
+    async def _run(self, job: Job) -> None:
+        await DeviceRun(self._kit, job).run()
+
     async def close(self) -> None:
-        """End what runs, on the devices too; the journal knows where each stood."""
+        """Take nothing more. End what runs, on the devices too; the journal knows where each stood."""
+        self._is_closing = True
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()

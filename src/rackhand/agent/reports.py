@@ -105,6 +105,7 @@ class Reporter:
             "attempt": attempt.number,
             "charged": attempt.charged,
             "ended": None,
+            "is_cut": False,
             "error_message": None,
             "attempt_started_at": attempt.started_at,
         }
@@ -122,6 +123,7 @@ class Reporter:
             "attempt": attempt.number,
             "charged": attempt.charged,
             "ended": attempt.status.value,
+            "is_cut": attempt.is_cut,
             "error_message": attempt.error_message,
         }
         events, uploads = [self._step_event(attempt)], []

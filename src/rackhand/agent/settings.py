@@ -54,7 +54,7 @@ class AgentSettings:
 
     server: str
     node_id: str
-    token: str
+    token: str = field(repr=False)  # in no log and no traceback
     data_dir: Path
     adb_port: int = 5037
     adb_path: Path | None = None

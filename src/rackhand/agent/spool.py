@@ -20,7 +20,8 @@ from rackhand.wire.messages import EventType, Job
 
 class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How far a device run has come. `attempt` is the last one begun of `step_index` (0: none);
-    `ended` is how it ended (None: in flight); `charged` counts attempts that an agent restart did not cut short."""
+    `ended` is how it ended (None: in flight), `is_cut` that the agent itself ended it, which is not charged;
+    `charged` counts the attempts that are."""
 
     token: str
     seq: int = 0
@@ -29,6 +30,7 @@ class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 0
     charged: int = 0
     ended: str | None = None
+    is_cut: bool = False
     error_message: str | None = None
     attempt_started_at: int | None = None
 

@@ -89,8 +89,11 @@ class Adb:
         return frozenset((await self.query("host:host-features", timeout_ms)).split(","))
 
     async def devices(self, timeout_ms: int = QUERY_MS) -> tuple[DeviceEntry, ...]:
-        """Every transport the server knows. The answer wraps above 64 KiB (about 800 devices)."""
-        return decode_devices(await self.query("host:devices-l", timeout_ms))
+        """Every transport the server knows. The answer wraps above 64 KiB (about 800 devices).
+
+        It skips the queue: devices that hold every stream must not make the others look absent.
+        """
+        return decode_devices(await self.query("host:devices-l", timeout_ms, is_urgent=True))
 
     async def track(self) -> AsyncIterator[tuple[DeviceEntry, ...]]:
         """The list now and after each change, until the server ends (ServerDownError)."""
