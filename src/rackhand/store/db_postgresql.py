@@ -20,6 +20,7 @@ T = TypeVar("T")
 TRIES = 4
 COMMAND_TIMEOUT_S = 60.0
 """A statement that gets no answer for so long fails: the network may have died without a word."""
+CONNECT_TIMEOUT_S = 10.0
 SESSION = {"idle_in_transaction_session_timeout": "30s", "lock_timeout": "20s"}
 """A replica that died in a transaction gives its locks back, and nobody waits for a lock for ever."""
 RETRIED = frozenset({"40001", "40P01"})
@@ -35,7 +36,8 @@ def to_async_url(url: str) -> URL:
 
 def make_engine(url: str, *, statement_cache: bool = True, pool_size: int = 10) -> AsyncEngine:
     """`statement_cache=False` is for connection poolers that hand a connection to somebody else per transaction."""
-    target, connect_args = to_async_url(url), dict[str, Any](command_timeout=COMMAND_TIMEOUT_S)
+    target, connect_args = to_async_url(url), dict[str, Any]()
+    connect_args |= {"command_timeout": COMMAND_TIMEOUT_S, "timeout": CONNECT_TIMEOUT_S}
     if statement_cache:  # a pooler refuses settings of the session: there they belong to the database's role
         connect_args["server_settings"] = SESSION
     if not statement_cache:
