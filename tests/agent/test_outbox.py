@@ -148,3 +148,17 @@ def test_the_node_tells_of_its_dead_letters(rack: Any) -> None:
             assert end.status == "succeeded"
 
     asyncio.run(story())
+
+
+def test_dead_letters_that_cannot_be_written_hold_up_nobody(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with FakeServer() as server:
+            place = Place(tmp_path, server)
+            place.settings.dead_letter_path.mkdir()
+            await place.store(scan_event(1, status="nonsense"), scan_event(2))
+            await place.drain()
+            await place.close()
+
+            assert [seen.event.event_id for seen in server.events] == ["e2"]
+
+    asyncio.run(story())

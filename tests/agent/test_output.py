@@ -49,3 +49,18 @@ def test_bytes_that_are_no_text_are_replaced_within_the_bound(tmp_path: Path) ->
 
     assert set(output.tail()) == {"\ufffd"}
     assert len(output.tail().encode()) <= MAX_TAIL_BYTES
+
+
+def test_a_full_disk_costs_the_log_and_not_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    output = Output(tmp_path / "output.log")
+    output.add(b"one\n")
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.open", full)
+        output.add(b"two\n")
+    output.add(b"three\n")
+
+    assert output.path.read_bytes() == b"one\n"
+    assert (output.tail(), output.line_count) == ("one\ntwo\nthree\n", 3)

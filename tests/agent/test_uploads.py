@@ -68,3 +68,34 @@ def test_litter_of_a_killed_agent_is_removed_and_owed_files_stay(tmp_path: Path)
     drop_litter(tmp_path / "nothing", spool)
 
     assert [path.name for path in tmp_path.iterdir()] == ["owed"]
+
+
+def test_a_file_that_cannot_be_opened_for_now_is_not_given_up(rack: Any, monkeypatch: Any) -> None:
+    def exhausted(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    async def story() -> None:
+        async with rack() as r:
+            with monkeypatch.context() as patch:
+                patch.setattr("rackhand.agent.client.ServerClient.put_file", exhausted)
+                await r.server.finished(r.server.give("SIM00001", make_step("screenshot")))
+                await r.server.pause(100)
+            await r.server.until(lambda: r.server.uploads)
+
+    asyncio.run(story())
+
+
+def test_a_file_that_is_gone_is_given_up(rack: Any, monkeypatch: Any) -> None:
+    async def story() -> None:
+        async with rack() as r:
+            r.server.upload_failures = 1_000_000
+            await r.server.finished(r.server.give("SIM00001", make_step("screenshot")))
+            await r.server.until(lambda: any(line.startswith("PUT") for line in r.server.requests))
+            for path in left(r):
+                path.unlink()
+            asked = len(r.server.requests)
+            r.server.upload_failures = 0
+            await r.server.until(lambda: len(r.server.requests) > asked + 5)
+            assert r.server.uploads == {}
+
+    asyncio.run(story())

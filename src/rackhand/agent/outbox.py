@@ -114,5 +114,8 @@ class Outbox:
         self.trouble.say(f"the server calls {event.type} {event.event_id} invalid: {result.error}")
         log.error("%s; it is kept in %s", self.trouble.text, self._dead_letters)
         letter = {"at": self._time.stamp(), "error": result.error, "event": event.body}
-        with self._dead_letters.open("ab") as file:
-            file.write(msgspec.json.encode(letter) + b"\n")
+        try:
+            with self._dead_letters.open("ab") as file:
+                file.write(msgspec.json.encode(letter) + b"\n")
+        except OSError as failure:  # it must not hold up the events behind it
+            log.error("no: %s cannot be written (%s); the event was %s", self._dead_letters, failure, bytes(event.body))

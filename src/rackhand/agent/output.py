@@ -1,9 +1,11 @@
 """What a step says: kept whole in a file up to a bound, its last part in memory, its lines counted."""
 
+import logging
 from pathlib import Path
 
 from rackhand.wire.messages import MAX_TAIL_BYTES
 
+log = logging.getLogger(__name__)
 MAX_LOG_BYTES = 32 * 1024 * 1024
 
 
@@ -21,8 +23,6 @@ class Output:
     def add(self, data: bytes) -> None:
         if not data:
             return
-        if not self.size:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
         self._keep(data[: self._left])
         self.size += len(data)
         self._tail = (self._tail + data[-2 * MAX_TAIL_BYTES :])[-2 * MAX_TAIL_BYTES :]
@@ -32,10 +32,17 @@ class Output:
 
     def _keep(self, data: bytes) -> None:
         """Opened for each piece: pieces are large or rare, and a step that is cut leaves no open file."""
-        if data:
+        if not data:
+            return
+        try:
+            if not self.size:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab" if self.size else "wb") as file:
                 file.write(data)
             self._left -= len(data)
+        except OSError as error:  # a full disk costs the log, not the step that runs on the device
+            log.error("the log %s is cut: %s", self.path, error)
+            self._left = 0
 
     def tail(self) -> str:
         """The last part as text of at most MAX_TAIL_BYTES; whole characters, no NUL."""

@@ -15,10 +15,15 @@ from rackhand.agent.servertime import ServerTime
 from rackhand.agent.settings import AgentPeriods
 from rackhand.agent.spool import Change, Spool, Upload
 from rackhand.agent.waking import Backoff
+from rackhand.core.errors import RackhandError
 
 log = logging.getLogger(__name__)
 MAX_AT_ONCE = 4
 _LATER = frozenset({401, 403, 404, 408, 409, 426})
+
+
+class _Hopeless(RackhandError):
+    """No later try can mend it."""
 
 
 def drop_litter(work_dir: Path, spool: Spool) -> None:
@@ -63,7 +68,7 @@ class Uploads:
         if error is None:
             await self._finish(upload)
             return True
-        if self._time.now() < upload.give_up_at and not isinstance(error, OSError):
+        if self._time.now() < upload.give_up_at and not isinstance(error, _Hopeless):
             log.info("artifact %s waits: %s", upload.artifact_id, error)
             return False
         log.error("artifact %s is given up: %s", upload.artifact_id, error)
@@ -71,7 +76,7 @@ class Uploads:
         return True
 
     async def _send(self, upload: Upload) -> Exception | None:
-        """What hindered it; a refusal that no later try can mend comes as OSError, like a file that is gone."""
+        """What hindered it: for now, or for good."""
         headers = {"Content-Type": upload.content_type, "Content-Digest": content_digest(upload.sha256)}
         try:
             path = f"/api/nodes/artifacts/{upload.artifact_id}"
@@ -79,7 +84,9 @@ class Uploads:
         except ServerUnreachable as error:
             return error
         except ServerRefused as error:
-            return error if error.status in _LATER else OSError(str(error))
+            return error if error.status in _LATER else _Hopeless(str(error))
+        except FileNotFoundError as error:
+            return _Hopeless(str(error))
         except OSError as error:
             return error
         return None

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rackhand.agent.actions.outcome import Context, Outcome
 from rackhand.agent.actions.perform import ACTIONS, perform
 from rackhand.agent.adb.errors import AdbTimeoutError, DeviceGoneError
+from rackhand.agent.adb.stream import Deadlines
 from rackhand.core.assets import KINDS
 from rackhand.sim.install import make_apk
 
@@ -161,6 +162,18 @@ def test_a_log_is_followed_for_as_long_as_asked(rack: RackMaker, tmp_path: Path)
         assert not bench.rack.sim(1).processes.live
 
     play(rack, tmp_path, story)
+
+
+def test_a_log_of_a_device_that_went_silent_is_no_success(server_rack: RackMaker, tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.rack.adb.deadlines = Deadlines(cleanup_ms=200)
+        following = asyncio.create_task(bench.do("logcat", lines=5, duration_ms=500))
+        await bench.rack.sim(1).journal.wait_for("command")
+        bench.rack.fleet.fault(1, "mute")
+        with pytest.raises(AdbTimeoutError):
+            await following
+
+    play(server_rack, tmp_path, story)
 
 
 def test_a_reboot_ends_when_the_device_is_back(server_rack: RackMaker, tmp_path: Path) -> None:

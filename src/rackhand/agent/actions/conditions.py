@@ -4,11 +4,11 @@ A condition that does not hold is a known outcome, so `wait_for` gives up a mome
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from rackhand.agent.actions.command import line
+from rackhand.agent.actions.matching import MAX_SEARCH_MS, mismatch
 from rackhand.agent.actions.outcome import Context, Outcome
 from rackhand.agent.adb.errors import AdbTimeoutError, shorten
 from rackhand.agent.adb.shell import ShellResult
@@ -91,11 +91,8 @@ async def _command(params: Params, ctx: Context) -> str | None:
         return f"the command ended with exit code {result.exit_code}, not {wanted}: {shorten(result.error_text, 200)}"
     if pattern is None:
         return None
-    try:
-        is_match = re.search(pattern, result.text[:_MAX_MATCHED], re.MULTILINE) is not None
-    except re.error as error:
-        return f"matches is not a regular expression: {error}"
-    return None if is_match else f"the output does not match {pattern!r}: {shorten(result.text, 200)}"
+    unmet = await mismatch(pattern, result.text[:_MAX_MATCHED], min(ctx.left_ms(), MAX_SEARCH_MS))
+    return None if unmet is None else f"{unmet}: {shorten(result.text, 200)}"
 
 
 async def _media_playing(params: Params, ctx: Context) -> str | None:
