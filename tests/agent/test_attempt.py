@@ -62,3 +62,10 @@ def test_the_budget_and_the_device_decide_what_follows() -> None:
     assert attempt(retry_count=1, effect="once").abort("x").next is Next.FAIL_DEVICE
     assert attempt(on_failure="continue").abort("x").next is Next.WARN
     assert attempt(on_failure="stop_run").abort("x").next is Next.STOP_RUN
+
+
+def test_what_can_only_fail_again_is_not_tried_again() -> None:
+    refused = Outcome(error_message="signed by another key", is_worth_retrying=False)
+
+    assert attempt(retry_count=3).after_outcome(refused).next is Next.FAIL_DEVICE
+    assert attempt(retry_count=3).after_outcome(Outcome(1, error_message="odd")).next is Next.RETRY

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rackhand.agent.client import ServerClient
+from rackhand.agent.client import ServerClient, ServerUnreachable
 from rackhand.agent.fake import FAST, FakeServer
 from rackhand.agent.files import FileCache, FileUnavailable
 from rackhand.agent.servertime import ServerTime
@@ -92,5 +92,24 @@ def test_the_longest_unused_goes_when_the_budget_is_full(tmp_path: Path) -> None
                 await files.path_of(sha256)
 
             assert {path.name for path in (tmp_path / "files").iterdir()} == set(names[1:])
+
+    asyncio.run(story())
+
+
+def test_a_slow_download_may_take_as_many_tries_as_it_makes_progress(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def a_piece(self: ServerClient, path: str, target: Path, timeout_ms: int) -> None:
+        with target.open("ab") as file:
+            file.write(b"x")
+        if target.stat().st_size < 20:
+            raise ServerUnreachable("no more within the time")
+
+    monkeypatch.setattr(ServerClient, "get_file", a_piece)
+
+    async def story() -> None:
+        async with FakeServer() as server, cache(tmp_path, server) as files:
+            sha256 = hashlib.sha256(b"x" * 20).hexdigest()
+            assert (await files.path_of(sha256)).read_bytes() == b"x" * 20
 
     asyncio.run(story())

@@ -75,10 +75,16 @@ class Attempt:
         )
 
     def after_outcome(self, outcome: Outcome) -> "Attempt":
-        """The device answered, well or badly."""
+        """The device answered, well or badly. What can only fail again has no retries left."""
+        step = self.step if outcome.is_worth_retrying else replace(self.step, retry_count=0)
         status = StepStatus.SUCCEEDED if outcome.is_success else StepStatus.FAILED
         return replace(
-            self, status=status, exit_code=outcome.exit_code, error_message=outcome.error_message, files=outcome.files
+            self,
+            step=step,
+            status=status,
+            exit_code=outcome.exit_code,
+            error_message=outcome.error_message,
+            files=outcome.files,
         )
 
     def after_error(self, error: BaseException) -> "Attempt":

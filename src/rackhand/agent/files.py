@@ -39,7 +39,9 @@ class FileCache:
         return path
 
     async def _fetch(self, sha256: str, path: Path) -> None:
+        """A try that brought something does not count: slow is not broken, and the step has its own deadline."""
         partial, backoff = path.with_name(f"{sha256}.part"), Backoff(self._periods)
+        have = _size(partial)
         while True:
             try:
                 await self._client.get_file(f"/api/nodes/files/{sha256}", partial, self._periods.request_ms)
@@ -52,6 +54,9 @@ class FileCache:
                 raise FileUnavailable(f"the server does not give file {sha256[:12]}: {refused}") from None
             except ServerUnreachable as unreachable:
                 error = unreachable
+                if _size(partial) > have:
+                    backoff.reset()
+            have = _size(partial)
             if backoff.failures + 1 >= _TRIES:
                 raise FileUnavailable(f"file {sha256[:12]} could not be fetched in {_TRIES} tries: {error}")
             await asyncio.sleep(backoff.next_ms() / 1000)
@@ -65,3 +70,7 @@ class FileCache:
                 return
             path.unlink(missing_ok=True)
             total -= size
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
