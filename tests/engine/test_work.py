@@ -136,6 +136,21 @@ def test_a_draining_node_claims_nothing_new(in_lab: Tell) -> None:
     in_lab(story)
 
 
+def test_a_new_run_leaves_the_devices_of_a_draining_node_out(in_lab: Tell) -> None:
+    async def story(lab: Lab) -> None:
+        await lab.node("PC-01", 1)
+        await lab.node("PC-02", 1)
+        await lab.db.write(enrolment.drain, SYSTEM, "PC-01", {"drain": True})
+        run = await lab.run(await lab.playbook())
+        devices = (await lab.view(run.view.id)).heatmap.devices
+        assert [(d.status, d.last_error_message) for d in devices] == [
+            ("skipped_offline", "the device was left out: its node is draining"),
+            ("queued", None),
+        ]
+
+    in_lab(story)
+
+
 def test_a_queued_device_that_moves_is_claimed_by_its_new_node(in_lab: Tell) -> None:
     async def story(lab: Lab) -> None:
         phones = await lab.node("PC-01", 2)

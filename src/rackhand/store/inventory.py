@@ -14,6 +14,7 @@ from rackhand.store.tables import device_conflicts, devices, nodes, sweeps, work
 
 _D = devices.c
 CONFLICT = "conflict"
+DRAINING = "its node is draining"
 CHUNK = 5_000
 """Values in one IN: SQLite takes 32,766 and PostgreSQL 32,767."""
 
@@ -54,6 +55,7 @@ def open_conflict() -> ColumnElement[bool]:
 def candidates(tx: Tx, now: Millis, online_window_s: int) -> list[Candidate]:
     """Every device as the planner sees it, in the order of the indexes; those without one last."""
     fresh, doubled = _fresh_nodes(tx, now - online_window_s * 1000), _doubled_serials(tx)
+    draining = _draining_nodes(tx)
     columns = (_D.id, _D.index_no, _D.serial, _D.node_id, _D.label, _D.labels, _D.is_online)
     statement = (
         select(*columns, _D.quarantined_at, _D.quarantine_reason)
@@ -65,6 +67,7 @@ def candidates(tx: Tx, now: Millis, online_window_s: int) -> list[Candidate]:
         statement
     ):
         blocked = CONFLICT if serial in doubled else None if quarantined_at is None else f"quarantined: {reason}"
+        blocked = blocked or (DRAINING if node_id in draining else None)
         is_reachable = bool(is_online) and node_id in fresh
         found.append(Candidate(device_id, index_no, serial, node_id, label, labels, is_reachable, blocked))
     return found
@@ -82,6 +85,11 @@ def _fresh_nodes(tx: Tx, since: Millis) -> set[str]:
         for node_id, last_seen_at, is_online in tx.conn.execute(statement)
         if (last_seen_at or 0) >= since or (is_online and has_resumed)
     }
+
+
+def _draining_nodes(tx: Tx) -> set[str]:
+    where = (nodes.c.workspace_id == tx.workspace_id, nodes.c.state == "draining")
+    return set(tx.conn.execute(select(nodes.c.id).where(*where)).scalars())
 
 
 def _doubled_serials(tx: Tx) -> set[str]:
