@@ -82,8 +82,11 @@ def test_a_full_budget_counts_against_the_deadline(peer: Peer) -> None:
             narrow = Adb(port=adb.port, max_streams=1)
             async with narrow.open("host:track-devices-l", timeout_ms=None):
                 with pytest.raises(AdbTimeoutError) as caught:
-                    await narrow.devices(timeout_ms=50)
+                    await narrow.server_features(timeout_ms=50)
                 assert caught.value.phase == "queue"
+                with pytest.raises(AdbTimeoutError) as caught:
+                    await narrow.devices(timeout_ms=50)
+                assert caught.value.phase == "stream"  # the list skips the queue: nobody may look absent for it
 
     asyncio.run(story())
 
