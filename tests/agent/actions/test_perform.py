@@ -164,6 +164,22 @@ def test_a_log_is_followed_for_as_long_as_asked(rack: RackMaker, tmp_path: Path)
     play(rack, tmp_path, story)
 
 
+def test_the_wait_for_a_turn_is_not_charged_to_the_step(
+    server_rack: RackMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rackhand.agent.actions.perform._CLEANUP_S", 0.0)
+
+    async def story(bench: Bench) -> None:
+        bench.rack.sim(1).files.write("/sdcard/1.txt", b"one")
+        async with bench.rack.adb.budgets.quiet_transfers(5_000):
+            pulling = asyncio.create_task(bench.do("pull_file", path="/sdcard/1.txt", timeout_ms=200))
+            await asyncio.wait({pulling}, timeout=0.4)
+            assert not pulling.done()
+        assert (await pulling).is_success
+
+    play(server_rack, tmp_path, story)
+
+
 def test_a_log_of_a_device_that_went_silent_is_no_success(server_rack: RackMaker, tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         bench.rack.adb.deadlines = Deadlines(cleanup_ms=200)

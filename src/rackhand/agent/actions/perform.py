@@ -23,6 +23,8 @@ from rackhand.core.template import render, render_shell
 Action = Callable[[dict[str, Any], Context], Awaitable[Outcome]]
 _STEP_FAILURES = (RemoteError, InstallError, RefusedError, CaptureError, OutputTooLargeError)
 _CLEANUP_S = 6.0
+_TURN_S = 600.0  # for kinds of which a node does few at once: the wait for a turn is not the device's fault
+_QUEUED = frozenset({"push_file", "pull_file", "install_apk", "screenshot"})
 
 
 async def shell(params: dict[str, Any], ctx: Context) -> Outcome:
@@ -69,13 +71,13 @@ async def perform(kind: str, params: Mapping[str, Any], ctx: Context) -> Outcome
         return Outcome(error_message=f"no value for the placeholder {error.args[0]}; nothing was sent to the device")
     loop = asyncio.get_running_loop()
     timed = replace(ctx, deadline=loop.time() + ctx.timeout_ms / 1000)
-    return await _bounded(ACTIONS[kind], rendered, timed)
+    return await _bounded(ACTIONS[kind], rendered, timed, _CLEANUP_S + (_TURN_S if kind in _QUEUED else 0))
 
 
-async def _bounded(action: Action, params: dict[str, Any], ctx: Context) -> Outcome:
-    """Each call keeps the deadline by itself; this is the last resort, after their clean-up time."""
+async def _bounded(action: Action, params: dict[str, Any], ctx: Context, spare_s: float) -> Outcome:
+    """Each call keeps the deadline by itself, from its turn on; this is the last resort, after their clean-up time."""
     try:
-        async with asyncio.timeout_at(ctx.deadline + _CLEANUP_S):
+        async with asyncio.timeout_at(ctx.deadline + spare_s):
             return await action(params, ctx)
     except _STEP_FAILURES as error:
         exit_code = error.exit_code if isinstance(error, RemoteError) else None
