@@ -11,16 +11,6 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kill -9 
 HERE, THERE = "PC-01", "PC-02"
 
 
-@pytest.fixture(scope="module")
-def sim(rig: Rig) -> Sim:
-    """Two nodes with two devices each."""
-    sim = rig.start_sim(4, nodes=2)
-    rig.start_agent(HERE, sim.ports[0])
-    rig.start_agent(THERE, sim.ports[1])
-    rig.until_online(4)
-    return sim
-
-
 def is_stored(rig: Rig, run: str, serial: str) -> bool:
     """Are the picture and the last step's output on the server, and all else that was announced?"""
     files = rig.detail(run, serial)["artifacts"]
@@ -28,21 +18,21 @@ def is_stored(rig: Rig, run: str, serial: str) -> bool:
     return found >= {(1, "screenshot"), (3, "log")} and {each["status"] for each in files} == {"stored"}
 
 
-def test_after_a_restart_the_run_goes_on_and_repeats_no_once_step(rig: Rig, sim: Sim) -> None:
-    first, once, last = "echo first > /sdcard/first", gated("once"), "echo last"
+def test_after_a_restart_the_run_goes_on_and_repeats_no_once_step(rig: Rig, rack: Sim) -> None:
+    first, once, last = "echo first > /sdcard/written", gated("once"), "echo last"
     run = rig.begin(
         rig.shell(first),
         rig.step("screenshot"),
         rig.shell(once, on_failure="continue"),
         rig.shell(last),
-        on=["SIM00001", "SIM00002", "SIM00003"],
+        on=["SIM00001", "SIM00002", "SIM00009"],
     )
-    rig.until_told(sim, "SIM00001", ": once;")
+    rig.until_told(rack, "SIM00001", ": once;")
     rig.until(lambda: (2, 1, "running") in rig.attempts(run, "SIM00001"), "the step is in flight")
 
     rig.agents[HERE].kill()
-    for serial in ("SIM00001", "SIM00002", "SIM00003"):
-        sim.open(serial, "once")
+    for serial in ("SIM00001", "SIM00002", "SIM00009"):
+        rack.open(serial, "once")
     rig.restart_agent(HERE)
     ended = rig.finished(run)
 
@@ -54,33 +44,34 @@ def test_after_a_restart_the_run_goes_on_and_repeats_no_once_step(rig: Rig, sim:
         (3, 1, "succeeded"),
     ]
     assert rig.attempts(run, "SIM00002") == [(index, 1, "succeeded") for index in range(4)]
-    for serial in ("SIM00001", "SIM00002", "SIM00003"):
-        assert [sim.count(serial, words) for words in (first, ": once;", last)] == [1, 1, 1]
+    for serial in ("SIM00001", "SIM00002", "SIM00009"):
+        assert [rack.count(serial, words) for words in (first, ": once;", last)] == [1, 1, 1]
         rig.until(partial(is_stored, rig, run, serial), "the files are on the server")
     assert "interrupted" in rig.detail(run, "SIM00001")["steps"][2]["attempts"][0]["error_message"]
 
 
-def test_a_repeatable_step_is_tried_once_more_after_a_restart(rig: Rig, sim: Sim) -> None:
+def test_a_repeatable_step_is_tried_once_more_after_a_restart(rig: Rig, rack: Sim) -> None:
     run = rig.begin(rig.shell(gated("again"), effect="repeatable"), on=["SIM00002"])
-    rig.until_told(sim, "SIM00002", ": again;")
+    rig.until_told(rack, "SIM00002", ": again;")
 
     rig.agents[HERE].kill()
     rig.restart_agent(HERE)
-    rig.until_told(sim, "SIM00002", ": again;", 2)
-    sim.open("SIM00002", "again")
+    rig.until_told(rack, "SIM00002", ": again;", 2)
+    rack.open("SIM00002", "again")
 
     assert rig.finished(run)["status"] == "succeeded"
     assert rig.attempts(run, "SIM00002") == [(0, 1, "aborted"), (0, 2, "succeeded")]
 
 
-def test_without_a_restart_the_run_ends_and_late_results_are_kept(rig: Rig, sim: Sim) -> None:
-    run = rig.begin(rig.shell("echo before"), rig.shell(gated("late")), rig.shell("echo after"))
-    rig.until_told(sim, "SIM00001", ": late;")
-    rig.until_told(sim, "SIM00003", ": late;")
+def test_without_a_restart_the_run_ends_and_late_results_are_kept(rig: Rig, rack: Sim) -> None:
+    serials = ["SIM00001", "SIM00002", "SIM00009", "SIM00010"]
+    run = rig.begin(rig.shell("echo before"), rig.shell(gated("late")), rig.shell("echo afterwards"), on=serials)
+    rig.until_told(rack, "SIM00001", ": late;")
+    rig.until_told(rack, "SIM00009", ": late;")
     rig.until(lambda: (1, 1, "running") in rig.attempts(run, "SIM00001"), "the step is in flight")
     rig.agents[HERE].kill()
-    for serial in ("SIM00003", "SIM00004"):
-        sim.open(serial, "late")
+    for serial in ("SIM00009", "SIM00010"):
+        rack.open(serial, "late")
     ended = rig.finished(run)
     before = rig.statuses(run)
 
@@ -88,16 +79,16 @@ def test_without_a_restart_the_run_ends_and_late_results_are_kept(rig: Rig, sim:
     assert before == {
         "SIM00001": "lost",
         "SIM00002": "skipped_offline",
-        "SIM00003": "succeeded",
-        "SIM00004": "succeeded",
+        "SIM00009": "succeeded",
+        "SIM00010": "succeeded",
     }
     assert f"node {HERE} went silent" in rig.cells(run)["SIM00001"]["last_error_message"]
 
     rig.restart_agent(HERE)
-    rig.until_online(4)
-    sim.open("SIM00001", "late")
+    rig.until_working(["SIM00001", "SIM00002"])
+    rack.open("SIM00001", "late")
     other = rig.begin(rig.shell("echo other"), on=["SIM00001"])
     rig.finished(other)
     assert rig.statuses(run) == before
     assert rig.run(run)["run"] | {"rev": 0} == ended | {"rev": 0}
-    assert sim.count("SIM00001", "echo after") == 0
+    assert rack.count("SIM00001", "echo afterwards") == 0

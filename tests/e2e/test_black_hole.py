@@ -10,7 +10,8 @@ import pytest
 
 from rackhand.cli.fake import Rig, Sim, gated
 
-NODE = "PC-01"
+NODE = "PC-40"
+ONE, TWO = SERIALS = ["SIM00301", "SIM00302"]
 
 
 class Proxy:
@@ -78,27 +79,27 @@ def proxy(rig: Rig) -> Iterator[Proxy]:
 @pytest.fixture(scope="module")
 def sim(rig: Rig, proxy: Proxy) -> Sim:
     """One node whose agent talks through the proxy."""
-    sim = rig.start_sim(2)
+    sim = rig.start_sim(2, first=301)
     rig.start_agent(NODE, sim.ports[0], server=f"http://127.0.0.1:{proxy.port}")
-    rig.until_online(2)
+    rig.until_online(SERIALS)
     return sim
 
 
 def test_a_step_that_ended_meanwhile_is_kept_as_late(rig: Rig, sim: Sim, proxy: Proxy) -> None:
-    run = rig.begin(rig.shell(gated("late")), rig.shell("echo next"), on=["SIM00001"])
-    rig.until_told(sim, "SIM00001", ": late;")
-    rig.until(lambda: rig.attempts(run, "SIM00001") == [(0, 1, "running")], "the step is in flight")
+    run = rig.begin(rig.shell(gated("late")), rig.shell("echo next"), on=[ONE])
+    rig.until_told(sim, ONE, ": late;")
+    rig.until(lambda: rig.attempts(run, ONE) == [(0, 1, "running")], "the step is in flight")
     proxy.hole(is_on=True)
-    sim.open("SIM00001", "late")
-    rig.until_told(sim, "SIM00001", "echo next")
+    sim.open(ONE, "late")
+    rig.until_told(sim, ONE, "echo next")
     ended = rig.finished(run)
-    assert rig.statuses(run) == {"SIM00001": "lost"}
+    assert rig.statuses(run) == {ONE: "lost"}
 
     proxy.hole(is_on=False)
-    rig.until(lambda: rig.cells(run)["SIM00001"]["late_status"], "the late result is shown")
-    cell = rig.cells(run)["SIM00001"]
+    rig.until(lambda: rig.cells(run)[ONE]["late_status"], "the late result is shown")
+    cell = rig.cells(run)[ONE]
     assert (cell["status"], cell["late_status"]) == ("lost", "succeeded")
-    steps = rig.detail(run, "SIM00001")["steps"]
+    steps = rig.detail(run, ONE)["steps"]
     assert [step["attempts"][-1]["late_status"] or step["status"] for step in steps] == ["succeeded", "succeeded"]
     assert all(step["attempts"][-1]["late"] for step in steps)
     again = rig.run(run)["run"]
@@ -110,37 +111,37 @@ def test_a_step_that_ended_meanwhile_is_kept_as_late(rig: Rig, sim: Sim, proxy: 
 
 
 def test_a_step_still_in_flight_is_ended_and_no_other_starts(rig: Rig, sim: Sim, proxy: Proxy) -> None:
-    run = rig.begin(rig.shell(gated("cut")), rig.shell("echo never"), on=["SIM00001", "SIM00002"])
-    rig.until_told(sim, "SIM00001", ": cut;")
+    run = rig.begin(rig.shell(gated("cut")), rig.shell("echo never"), on=SERIALS)
+    rig.until_told(sim, ONE, ": cut;")
     proxy.hole(is_on=True)
     rig.finished(run)
-    assert rig.statuses(run) == {"SIM00001": "lost", "SIM00002": "skipped_offline"}
-    rig.until(lambda: sim.journal("SIM00001", "killed"), "the agent ended the step on the device")
+    assert rig.statuses(run) == {ONE: "lost", TWO: "skipped_offline"}
+    rig.until(lambda: sim.journal(ONE, "killed"), "the agent ended the step on the device")
 
     proxy.hole(is_on=False)
-    rig.until_online(2)
-    other = rig.begin(rig.shell("echo other"), on=["SIM00001", "SIM00002"])
+    rig.until_working(SERIALS)
+    other = rig.begin(rig.shell("echo other"), on=SERIALS)
     assert rig.finished(other)["status"] == "succeeded", rig.messages(other)
-    assert sim.count("SIM00001", "echo never") + sim.count("SIM00002", ": cut;") == 0
-    assert rig.statuses(run) == {"SIM00001": "lost", "SIM00002": "skipped_offline"}
+    assert sim.count(ONE, "echo never") + sim.count(TWO, ": cut;") == 0
+    assert rig.statuses(run) == {ONE: "lost", TWO: "skipped_offline"}
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kill -9 is not of this system")
 def test_late_results_outlive_a_kill_of_the_agent(rig: Rig, sim: Sim, proxy: Proxy) -> None:
-    run = rig.begin(rig.shell(gated("disk")), rig.step("screenshot"), on=["SIM00001"])
-    rig.until_told(sim, "SIM00001", ": disk;")
-    rig.until(lambda: rig.attempts(run, "SIM00001") == [(0, 1, "running")], "the step is in flight")
+    run = rig.begin(rig.shell(gated("disk")), rig.step("screenshot"), on=[ONE])
+    rig.until_told(sim, ONE, ": disk;")
+    rig.until(lambda: rig.attempts(run, ONE) == [(0, 1, "running")], "the step is in flight")
     proxy.hole(is_on=True)
-    sim.open("SIM00001", "disk")
+    sim.open(ONE, "disk")
     journal = rig.folder / NODE / "journal"
     rig.until(lambda: b'"task_finished"' in journal.read_bytes().rpartition(b": disk;")[2], "the end is on disk")
     rig.agents[NODE].kill()
     rig.finished(run)
-    assert rig.statuses(run) == {"SIM00001": "lost"}
+    assert rig.statuses(run) == {ONE: "lost"}
 
     proxy.hole(is_on=False)
     rig.restart_agent(NODE)
-    rig.until(lambda: rig.cells(run)["SIM00001"]["late_status"] == "succeeded", "the late result is shown")
-    rig.until(lambda: {a["status"] for a in rig.detail(run, "SIM00001")["artifacts"]} == {"stored"}, "the picture too")
-    assert all(a["late"] for a in rig.detail(run, "SIM00001")["artifacts"] if a["kind"] == "screenshot")
-    assert rig.statuses(run) == {"SIM00001": "lost"}
+    rig.until(lambda: rig.cells(run)[ONE]["late_status"] == "succeeded", "the late result is shown")
+    rig.until(lambda: {a["status"] for a in rig.detail(run, ONE)["artifacts"]} == {"stored"}, "the picture too")
+    assert all(a["late"] for a in rig.detail(run, ONE)["artifacts"] if a["kind"] == "screenshot")
+    assert rig.statuses(run) == {ONE: "lost"}

@@ -9,14 +9,14 @@ from rackhand.cli.fake import Rig, Sim, gated
 
 COUNT = 20
 TAIL = 16 * 1024
-ONE = "SIM00001"
+ONE = "SIM00101"
 
 
 @pytest.fixture(scope="module")
 def sim(rig: Rig) -> Sim:
-    sim = rig.start_sim(COUNT)
-    rig.start_agent("PC-01", sim.ports[0])
-    rig.until_online(COUNT)
+    sim = rig.start_sim(COUNT, first=101)
+    rig.start_agent("PC-20", sim.ports[0])
+    rig.until_online(sim.serials)
     return sim
 
 
@@ -36,13 +36,12 @@ def content(rig: Rig, run: str, kind: str) -> bytes:
 
 
 def test_twenty_devices_of_one_node_at_once(rig: Rig, sim: Sim) -> None:
-    serials = [f"SIM{number:05}" for number in range(1, COUNT + 1)]
-    run = rig.begin(rig.shell(gated("crowd")), rig.step("screenshot"), policy={"concurrency": COUNT})
+    run = rig.begin(rig.shell(gated("crowd")), rig.step("screenshot"), on=sim.serials, policy={"concurrency": COUNT})
 
-    for serial in serials:
+    for serial in sim.serials:
         rig.until_told(sim, serial, ": crowd;")
     assert rig.run(run)["counts"]["running"] == COUNT
-    for serial in serials:
+    for serial in sim.serials:
         sim.open(serial, "crowd")
 
     assert rig.finished(run)["status"] == "succeeded", rig.messages(run)

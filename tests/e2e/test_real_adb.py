@@ -11,7 +11,8 @@ import pytest
 from rackhand.cli.fake import Rig, Sim, adb_shell, gated
 from rackhand.cli.fake_process import children_of, free_port
 
-NODE = "PC-01"
+NODE = "PC-30"
+ONE, TWO = SERIALS = ["SIM00201", "SIM00202"]
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
 
@@ -23,33 +24,33 @@ def adb_port() -> int:
 @pytest.fixture(scope="module")
 def sim(rig: Rig, adb_port: int) -> Sim:
     """Two devices on TCP, attached by the agent."""
-    sim = rig.start_sim(2, front="transport")
+    sim = rig.start_sim(2, front="transport", first=201)
     endpoints = [word for handle in sim.groups[0] for word in ("--endpoint", handle)]
     rig.start_agent(NODE, adb_port, *endpoints)
-    rig.until_online(2)
+    rig.until_online(SERIALS)
     return sim
 
 
 def test_a_run_through_a_real_adb_server(rig: Rig, sim: Sim) -> None:
-    run = rig.begin(rig.shell("echo real"), rig.step("screenshot"))
+    run = rig.begin(rig.shell("echo real"), rig.step("screenshot"), on=SERIALS)
 
     assert rig.finished(run)["status"] == "succeeded", rig.messages(run)
-    assert rig.api.get("/api/nodes")["items"][0]["adb_version"]
+    assert next(each["adb_version"] for each in rig.api.items("/api/nodes") if each["id"] == NODE)
 
 
 def test_a_pulled_cable_fails_the_device_alone(rig: Rig, sim: Sim, adb_port: int) -> None:
-    run = rig.begin(rig.shell(gated("cable")), policy={"concurrency": 2})
-    for serial in ("SIM00001", "SIM00002"):
+    run = rig.begin(rig.shell(gated("cable")), on=SERIALS, policy={"concurrency": 2})
+    for serial in SERIALS:
         rig.until_told(sim, serial, ": cable;")
 
-    sim.fault("SIM00001", "refuse")
+    sim.fault(ONE, "refuse")
     adb_shell(adb_port, sim.groups[0][1], "touch /sdcard/cable")
     rig.finished(run)
 
-    assert rig.statuses(run) == {"SIM00001": "failed", "SIM00002": "succeeded"}, rig.messages(run)
-    assert "disconnected" in rig.messages(run)["SIM00001"]
-    sim.clear("SIM00001")
-    rig.until_online(2)
+    assert rig.statuses(run) == {ONE: "failed", TWO: "succeeded"}, rig.messages(run)
+    assert "disconnected" in rig.messages(run)[ONE]
+    sim.clear(ONE)
+    rig.until_online(SERIALS)
 
 
 @linux
@@ -93,17 +94,17 @@ def test_a_killed_adb_server_is_started_again_and_the_step_says_so(rig: Rig, sim
     run = rig.begin(
         rig.shell(gated("adb"), on_failure="continue"),
         rig.shell("echo goes on"),
-        on=["SIM00002"],
+        on=[TWO],
         policy={"grace_wait_ms": 30_000},
     )
-    rig.until_told(sim, "SIM00002", ": adb;")
+    rig.until_told(sim, TWO, ": adb;")
     (adb,) = children_of(rig.agents[NODE].pid)
 
     os.kill(adb, signal.SIGKILL)
     ended = rig.finished(run)
 
     assert ended["status"] == "succeeded", rig.messages(run)
-    assert rig.attempts(run, "SIM00002") == [(0, 1, "aborted"), (1, 1, "succeeded")]
-    assert "adb server" in rig.detail(run, "SIM00002")["steps"][0]["attempts"][0]["error_message"]
+    assert rig.attempts(run, TWO) == [(0, 1, "aborted"), (1, 1, "succeeded")]
+    assert "adb server" in rig.detail(run, TWO)["steps"][0]["attempts"][0]["error_message"]
     assert children_of(rig.agents[NODE].pid) not in ([], [adb])
-    assert sim.count("SIM00002", ": adb;") == 1
+    assert sim.count(TWO, ": adb;") == 1

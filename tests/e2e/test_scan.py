@@ -26,8 +26,10 @@ def show(rig: Rig, sim: Sim, *serials: str) -> None:
     rig.until(lambda: {s for s, each in by_serial(rig).items() if each["online"]} >= set(serials), f"{serials} online")
 
 
-def test_identity(rig: Rig) -> None:
+def test_identity(own_rig: Rig) -> None:
     """One story, for its parts follow from each other."""
+    rig = own_rig
+    rig.start_server()
     first = rig.start_sim(4)
     for serial in ("SIM00001", "SIM00002", "SIM00003", "SIM00004"):
         first.fault(serial, "vanish", ms=600_000)
@@ -73,11 +75,11 @@ def test_identity(rig: Rig) -> None:
 
 
 def test_the_same_serial_twice_on_one_node_is_a_conflict(rig: Rig) -> None:
-    sim = rig.start_sim(3)
-    for serial in ("SIM00001", "SIM00002"):
+    sim = rig.start_sim(3, first=401)
+    for serial in ("SIM00401", "SIM00402"):
         sim.fault(serial, "duplicate_serial", serial="0123456789ABCDEF")
-    sim.fault("SIM00003", "duplicate_serial", serial="UNIQUE-1")
-    rig.start_agent("PC-03", sim.ports[0])
+    sim.fault("SIM00403", "duplicate_serial", serial="UNIQUE-1")
+    rig.start_agent("PC-50", sim.ports[0])
     rig.until(lambda: by_serial(rig).get("UNIQUE-1", {}).get("online"), "the honest one is there")
 
     rig.until(lambda: rig.api.get("/api/dashboard")["todo"], "the to-do list says so")
@@ -85,7 +87,7 @@ def test_the_same_serial_twice_on_one_node_is_a_conflict(rig: Rig) -> None:
     assert [each for each in todo if "0123456789ABCDEF" in str(each)], todo
     twin = by_serial(rig).get("0123456789ABCDEF")
     assert twin is None or twin["conflict"]
-    run = rig.begin(rig.shell("echo who"))
+    run = rig.begin(rig.shell("echo who"), target={"scope": "nodes", "nodes": ["PC-50"]})
     rig.finished(run)
-    assert sim.count("SIM00001", "echo who") + sim.count("SIM00002", "echo who") == 0
+    assert sim.count("SIM00401", "echo who") + sim.count("SIM00402", "echo who") == 0
     assert rig.statuses(run)["UNIQUE-1"] == "succeeded"

@@ -29,6 +29,8 @@ class Sim:
     control: str
     ports: list[int]
     groups: list[list[str]]
+    serials: list[str]
+    _seen: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -43,9 +45,10 @@ class Sim:
         self.call("DELETE", f"/devices/{serial}/faults")
 
     def journal(self, serial: str, kind: str = "") -> list[dict[str, Any]]:
-        """What a device saw, oldest first; of one kind if given."""
-        entries: list[dict[str, Any]] = self.call("GET", f"/devices/{serial}/journal")
-        return [entry for entry in entries if kind in ("", entry["kind"])]
+        """What a device saw, oldest first; of one kind if given. Only what is new is asked for."""
+        seen = self._seen.setdefault(serial, [])
+        seen += self.call("GET", f"/devices/{serial}/journal?since={seen[-1]['seq'] if seen else 0}")
+        return [entry for entry in seen if kind in ("", entry["kind"])]
 
     def count(self, serial: str, words: str) -> int:
         """How often a device was told to run a script with these words."""
@@ -95,6 +98,8 @@ class Rig:
         """Start it (again: on the same port and data) and wait until it answers; its address."""
         words = ["serve", "--port", str(self.port), "--data", str(self.folder / "server")]
         settings = {"RACKHAND_BOOTSTRAP_TOKEN": BOOTSTRAP, **self.environment}
+        if self.server is not None:
+            self.server.close()
         self.server = Process("server", words, settings, self.folder)
         url = self.server.first_line().removeprefix("Ready ")
         self.port = int(url.rpartition(":")[2])
@@ -112,11 +117,12 @@ class Rig:
     def node_api(self, node_id: str) -> Client:
         return Client(self.url, self.tokens[node_id])
 
-    def start_sim(self, devices: int, *, nodes: int = 1, front: str = "server", scenario: str = "none") -> Sim:
-        words = ["sim", "--devices", str(devices), "--nodes", str(nodes), "--front", front, "--scenario", scenario]
+    def start_sim(self, devices: int, *, nodes: int = 1, front: str = "server", first: int = 1) -> Sim:
+        words = ["sim", "--devices", str(devices), "--nodes", str(nodes), "--front", front, "--first", str(first)]
         process = Process(f"sim{len(self.sims)}", words, {}, self.folder)
         said = json.loads(process.first_line())
-        sim = Sim(process, said["control"], said["server_ports"], said["groups"])
+        serials = [f"SIM{number:05}" for number in range(first, first + devices)]
+        sim = Sim(process, said["control"], said["server_ports"], said["groups"], serials)
         self.sims.append(sim)
         return sim
 
@@ -133,6 +139,8 @@ class Rig:
 
     def restart_agent(self, node_id: str) -> Process:
         environment = {"RACKHAND_TOKEN": self.tokens[node_id]}
+        if node_id in self.agents:
+            self.agents[node_id].close()
         self.agents[node_id] = Process(node_id, self._words[node_id], environment, self.folder)
         return self.agents[node_id]
 
@@ -151,7 +159,7 @@ class Rig:
 
     # -- looking
 
-    def until(self, look: Callable[[], Found], why: str, timeout_s: float = 20.0) -> Found:
+    def until(self, look: Callable[[], Found], why: str, timeout_s: float = 40.0) -> Found:
         return until(look, lambda: f"{why}\n{self.logs()}", timeout_s)
 
     def devices(self) -> list[dict[str, Any]]:
@@ -160,8 +168,12 @@ class Rig:
     def index_of(self, serial: str) -> int:
         return next(int(each["index"]) for each in self.devices() if each["serial"] == serial)
 
-    def until_online(self, count: int) -> None:
-        self.until(lambda: sum(each["online"] for each in self.devices()) >= count, f"{count} devices online")
+    def online(self) -> set[str]:
+        """The serials of the devices that the server calls online."""
+        return {each["serial"] for each in self.devices() if each["online"]}
+
+    def until_online(self, serials: list[str]) -> None:
+        self.until(lambda: self.online() >= set(serials), f"{serials} online")
 
     def run(self, run_id: str) -> dict[str, Any]:
         return dict(self.api.get(f"/api/runs/{run_id}"))
@@ -225,6 +237,14 @@ class Rig:
             return run if run["status"] in FINAL else {}
 
         return self.until(look, f"run {run_id} did not end")
+
+    def until_working(self, serials: list[str]) -> None:
+        """Until a small run succeeds on all of them: after a break, what the server calls online may be old news."""
+
+        def look() -> bool:
+            return bool(self.finished(self.begin(self.shell(":"), on=serials))["status"] == "succeeded")
+
+        self.until(look, f"{serials} work again")
 
     def until_status(self, run_id: str, serial: str, *wanted: str) -> None:
         def look() -> bool:

@@ -11,12 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from rackhand.cli.leash import VARIABLE
+
 Found = TypeVar("Found")
-WAIT_S = 20.0
+WAIT_S = 40.0
 PERIODS = {
-    "RACKHAND_LEASE_MS": "5000",
+    "RACKHAND_LEASE_MS": "4000",
     "RACKHAND_BEAT_MS": "200",
-    "RACKHAND_NODE_GONE_MS": "6000",
+    "RACKHAND_NODE_GONE_MS": "5000",
     "RACKHAND_SWEEP_MS": "100",
     "RACKHAND_SWEEP_GAP_MS": "1000",
     "RACKHAND_PULL_WAIT_MS": "3000",
@@ -28,8 +30,8 @@ PERIODS = {
     "RACKHAND_AGENT_RETRY_MIN_MS": "50",
     "RACKHAND_AGENT_RETRY_MAX_MS": "300",
     "RACKHAND_AGENT_POLL_MS": "500",
-    "RACKHAND_AGENT_PROBE_MS": "300",
-    "RACKHAND_AGENT_PROBE_DEADLINE_MS": "500",
+    "RACKHAND_AGENT_PROBE_MS": "600",
+    "RACKHAND_AGENT_PROBE_DEADLINE_MS": "1500",
     "RACKHAND_AGENT_WAIT_PROBE_MS": "100",
     "RACKHAND_AGENT_PROGRESS_MS": "200",
     "RACKHAND_AGENT_POLL_ACTION_MS": "50",
@@ -41,7 +43,7 @@ PERIODS = {
 
 
 class Process:
-    """`rackhand WORDS`; what it says goes to files. Ended by its pid, with the processes that it started."""
+    """`rackhand WORDS`; what it says goes to files. It ends with this process at the latest (by its leash)."""
 
     def __init__(self, name: str, words: list[str], environment: Mapping[str, str], folder: Path) -> None:
         self.name = name
@@ -50,10 +52,10 @@ class Process:
         with self.out.open("wb") as out, self.log.open("ab") as log:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "rackhand", *words],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=log,
-                env={**os.environ, **PERIODS, "PYTHONUTF8": "1", **environment},
+                env={**os.environ, **PERIODS, "PYTHONUTF8": "1", VARIABLE: "1", **environment},
                 cwd=folder,
                 start_new_session=os.name != "nt",
             )
@@ -109,6 +111,8 @@ class Process:
             with suppress(OSError):
                 os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
         self._orphans.clear()
+        if self._child.stdin is not None:
+            self._child.stdin.close()
 
 
 def children_of(pid: int) -> list[int]:
@@ -125,7 +129,7 @@ def until(look: Callable[[], Found], why: str | Callable[[], str], timeout_s: fl
     while not (found := look()):
         if time.monotonic() > ends_at:
             raise AssertionError(f"not within {timeout_s:g} s: {why if isinstance(why, str) else why()}")
-        time.sleep(0.03)
+        time.sleep(0.06)
     return found
 
 
