@@ -75,7 +75,8 @@ def apply_beats(tx: Tx, requests: Sequence[Request], periods: Periods) -> Applie
             renewed += [Renewal(token=token, ttl_ms=periods.lease_ms) for token in kept.renewed]
             cancelled += kept.cancelled
         results = tuple(Result(item.event_id, "accepted") for item in request.items if is_beat(item))
-        replies.append(Reply(results, tuple(renewed), tuple(cancelled), to_rfc3339(tx.now)))
+        server_time = to_rfc3339(tx.now) if results else ""
+        replies.append(Reply(results, tuple(renewed), tuple(cancelled), server_time))
     return Applied(replies, frozenset(wake))
 
 
