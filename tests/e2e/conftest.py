@@ -9,24 +9,30 @@ from rackhand.cli.fake import Rig, Sim
 
 
 @pytest.fixture(scope="session")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """The shared server; modules add nodes and devices of their own numbers. Every process is ended afterwards."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rig, Sim]]:
+    """The shared server and its rack, always in this order: the rack's devices have the lowest indexes."""
     place = Rig(tmp_path_factory.mktemp("rig"))
     try:
         place.start_server()
-        yield place
+        sim = place.start_sim(16, nodes=2)
+        for node_id, port, handles in zip(("PC-01", "PC-02"), sim.ports, sim.groups, strict=True):
+            place.start_agent(node_id, port)
+            place.until_online(handles)
+        yield place, sim
     finally:
         place.close()
 
 
 @pytest.fixture(scope="session")
-def rack(rig: Rig) -> Sim:
+def rig(shared: tuple[Rig, Sim]) -> Rig:
+    """The shared server; modules add nodes and devices of their own numbers. Every process is ended afterwards."""
+    return shared[0]
+
+
+@pytest.fixture(scope="session")
+def rack(shared: tuple[Rig, Sim]) -> Sim:
     """PC-01 with devices 1 to 8, PC-02 with 9 to 16: online, without faults."""
-    sim = rig.start_sim(16, nodes=2)
-    for node_id, port, handles in zip(("PC-01", "PC-02"), sim.ports, sim.groups, strict=True):
-        rig.start_agent(node_id, port)
-        rig.until_online(handles)
-    return sim
+    return shared[1]
 
 
 @pytest.fixture
