@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rackhand.core.errors import Conflict
-from rackhand.server.main import address, bind, check_binding, serve
+from rackhand.server.main import Console, address, bind, check_binding, serve
 from rackhand.server.settings import SettingError, Settings
 
 SCRIPT = """
@@ -106,3 +106,16 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 def test_port_0_is_known_before_anything_starts() -> None:
     with bind(Settings(port=0)) as sock:
         assert address(Settings(port=0), sock) == f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+def test_a_console_that_went_away_stops_no_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    gone = (tmp_path / "console").open("w", encoding="utf-8")
+    gone.close()
+    monkeypatch.setattr(sys, "stderr", gone)
+    assert Console().write("sweep failed\n") == len("sweep failed\n")
+    Console().flush()
+
+
+def test_lines_go_to_the_console_of_this_moment(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().write("sweep failed\n")
+    assert capsys.readouterr().err == "sweep failed\n"
