@@ -63,6 +63,7 @@ class Operation:
     is_idempotent: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     is_body_optional: bool = False
+    is_page: bool = False
 
 
 def operation(
@@ -77,13 +78,14 @@ def operation(
     idempotent: bool = False,
     headers: Mapping[str, str] | None = None,
     body_optional: bool = False,
+    page: bool = False,
 ) -> dict[str, Any]:
     """Arguments for a Litestar route decorator. Implied and not to be listed: 400, 401, 403, 404 with path parameters,
     413 and 415 with a body, 422 with a body or a query, 426 for nodes, 503. `idempotent`: honours Idempotency-Key.
     `path` checks path parameters (a value that does not fit is 404); others are any text of 1..200 characters.
-    `headers` documents request headers (name -> description)."""
+    `headers` documents request headers (name -> description). `page`: for browsers, not in the OpenAPI document."""
     declared = Operation(
-        summary, role, answers, errors, body, query or {}, path or {}, idempotent, headers or {}, body_optional
+        summary, role, answers, errors, body, query or {}, path or {}, idempotent, headers or {}, body_optional, page
     )
     arguments: dict[str, Any] = {"opt": {"operation": declared}, "status_code": 200, "summary": summary}
     if idempotent:

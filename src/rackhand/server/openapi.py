@@ -73,7 +73,7 @@ def _operations(routes: Iterable[BaseRoute]) -> Iterator[tuple[HTTPRoute, str, s
             continue
         for method, (handler, _) in route.route_handler_map.items():
             declared = handler.opt.get("operation")
-            if declared is not None and method != "HEAD":
+            if declared is not None and not declared.is_page and method != "HEAD":
                 yield route, str(method), _name(handler), declared
 
 

@@ -1,0 +1,9 @@
+/** Everything that the pages load, in one bundle: htmx, the frame, and one file an element. */
+import "htmx.org/dist/htmx.esm.js";
+import "./connection";
+import "./drawer";
+import "./forms";
+import "./frame";
+import "./palette";
+import "./requests";
+import "./times";

@@ -1,0 +1,5 @@
+"""All page modules; each has `handlers`."""
+
+from rackhand.server.web import assets
+
+MODULES = (assets,)
