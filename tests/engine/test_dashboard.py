@@ -61,3 +61,23 @@ def test_what_is_older_than_the_window_does_not_count(in_lab: Callable[..., None
 def test_a_window_is_hours_or_days(window: str) -> None:
     with pytest.raises(ValueError, match="not a window"):
         dashboard.hours_of(window)
+
+
+def test_trends_come_from_a_look_each_minute(in_lab: Callable[..., None]) -> None:
+    async def story(lab: Lab) -> None:
+        reported = await lab.node("PC-01", 3)
+        await lab.sweep()
+        reported[2].online = False
+        await lab.beat("PC-01", reported)
+        lab.clock.advance(1_000)
+        await lab.sweep()
+        assert (await lab.db.read(dashboard.read)).series[-1].online_devices == 3, "not looked again in this minute"
+        for _ in range(20):
+            lab.clock.advance(3_000)
+            await lab.beat("PC-01", reported)
+            await lab.sweep()
+        last = (await lab.db.read(dashboard.read)).series[-1]
+        assert (last.devices, last.online_devices, last.attention_devices) == (3, 2, 1)
+        assert (await lab.db.read(dashboard.read)).series[0].online_devices is None, "nobody looked then"
+
+    in_lab(story)

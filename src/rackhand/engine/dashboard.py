@@ -34,13 +34,18 @@ class Kpis:
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """One bar: `offline` counts device runs skipped because the device was offline."""
+    """One bar: `offline` counts device runs skipped because the device was offline. The devices are those at the last
+    look in the hour, null if no server looked."""
 
     hour_at: Millis
     runs: int
     steps: int
     failed_steps: int
     offline: int
+    median_device_run_ms: int | None
+    devices: int | None
+    online_devices: int | None
+    attention_devices: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +94,11 @@ def read(tx: Tx, window: str = "24h") -> Dashboard:
     """The dashboard over the hours of the window; the last one is the current hour, begun or not."""
     hours = hours_of(window)
     since = (tx.now // HOUR_MS - hours + 1) * HOUR_MS
-    steps = stats.step_hours(tx, since)
+    steps, took = stats.step_hours(tx, since), stats.durations(tx, since)
     return Dashboard(
         window_hours=hours,
-        kpis=_kpis(tx, since, steps),
-        series=_series(tx, since, hours, steps),
+        kpis=_kpis(tx, since, steps, took),
+        series=_series(tx, since, hours, steps, took),
         todo=_todo(tx),
         heatmap=_heatmap(tx),
         recent_runs=_recent(tx),
@@ -107,7 +112,7 @@ def _sum(moments: dict[str, Moments], statuses: frozenset[StepStatus]) -> int:
 _ENDED = FAILED_STEPS | {StepStatus.SUCCEEDED}
 
 
-def _kpis(tx: Tx, since: Millis, steps: dict[str, Moments]) -> Kpis:
+def _kpis(tx: Tx, since: Millis, steps: dict[str, Moments], took: Moments) -> Kpis:
     total, online, attention = stats.count_devices(tx, LIMITS)
     ended = _sum(steps, _ENDED)
     return Kpis(
@@ -119,18 +124,30 @@ def _kpis(tx: Tx, since: Millis, steps: dict[str, Moments]) -> Kpis:
         steps=ended,
         failed_steps=_sum(steps, FAILED_STEPS),
         step_success_rate=rate(_sum(steps, frozenset({StepStatus.SUCCEEDED})), ended),
-        median_device_run_ms=middle(stats.durations_ms(tx, since)),
+        median_device_run_ms=middle([ms for _, ms in took]),
     )
 
 
-def _series(tx: Tx, since: Millis, hours: int, steps: dict[str, Moments]) -> tuple[Hour, ...]:
+def _series(tx: Tx, since: Millis, hours: int, steps: dict[str, Moments], took: Moments) -> tuple[Hour, ...]:
     def bars(moments: Moments) -> list[int]:
         return by_hour(moments, tx.now, hours)
 
     ended = [moment for status in _ENDED for moment in steps.get(status, [])]
     failed = [moment for status in FAILED_STEPS for moment in steps.get(status, [])]
     columns = (bars(stats.run_hours(tx, since)), bars(ended), bars(failed), bars(stats.offline_hours(tx, since)))
-    return tuple(Hour(since + i * HOUR_MS, *amounts) for i, amounts in enumerate(zip(*columns, strict=True)))
+    looks = {look.hour_at: (look.devices, look.online, look.attention) for look in stats.samples(tx, since)}
+    runs_took = _by_hour(took)
+    return tuple(
+        Hour(at, *amounts, middle(runs_took.get(at, ())), *looks.get(at, (None, None, None)))
+        for at, *amounts in zip(range(since, since + hours * HOUR_MS, HOUR_MS), *columns, strict=True)
+    )
+
+
+def _by_hour(moments: Moments) -> dict[Millis, list[int]]:
+    found: dict[Millis, list[int]] = {}
+    for at, took in moments:
+        found.setdefault(at // HOUR_MS * HOUR_MS, []).append(took)
+    return found
 
 
 def _todo(tx: Tx) -> tuple[Todo, ...]:

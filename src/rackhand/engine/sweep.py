@@ -11,18 +11,20 @@ from functools import partial
 
 import structlog
 
+from rackhand.core import reasons
 from rackhand.core.lease import Periods, after_unstarted_expiry, sweep_gap_ms
 from rackhand.core.states import DeviceRunStatus, RunStatus
 from rackhand.engine import nodes, scans, status
 from rackhand.engine.closing import close
 from rackhand.engine.rollup import recount
-from rackhand.store import artifacts, leases, overdue, runs, sweeps
+from rackhand.store import artifacts, leases, overdue, runs, stats, sweeps
 from rackhand.store import scans as scan_rows
 from rackhand.store.db import Tx
 from rackhand.store.leases import OpenDeviceRun
 
 _log = structlog.get_logger("rackhand.sweep")
-PUSHED_MS = 60_000
+MINUTE_MS = 60_000
+PUSHED_MS = MINUTE_MS
 """When a row that broke the sweep is tried again."""
 _D = DeviceRunStatus
 
@@ -90,6 +92,8 @@ def sweep(tx: Tx, periods: Periods) -> Swept:
     made = _Pass(tx, periods, last.resumed_at)
     for rule in _RULES:
         made.attempt(rule.__name__.strip("_"), partial(rule, made))
+    if (last.last_sweep_at or 0) // MINUTE_MS != tx.now // MINUTE_MS:
+        made.attempt("sample", partial(_sample, made))
     return Swept(frozenset(made.wake), made.closed, failures=made.failures)
 
 
@@ -110,7 +114,7 @@ def _unstarted(made: _Pass) -> None:
     made.wake |= {row.node_id for row in again if row.node_id}
     made.closed += len(again)
     if lost:
-        made.end(lost, _D.LOST, f"the node took this device run {lost[0].lease_epoch} times and never started it")
+        made.end(lost, _D.LOST, reasons.NEVER_STARTED.format(n=lost[0].lease_epoch))
 
 
 def _lost(made: _Pass) -> None:
@@ -125,7 +129,7 @@ def _lost(made: _Pass) -> None:
         is_last = len(page) < leases.SWEEP_LIMIT or sum(map(len, by_node.values())) >= leases.SWEEP_LIMIT
         page = [] if is_last else overdue.expired_started(made.tx, page[-1].id)
     for node_id, rows in sorted(by_node.items()):
-        message = f"node {node_id} went silent while this device was running; what it did since is unknown"
+        message = reasons.WENT_SILENT.format(node=node_id)
         made.end(rows, _D.LOST, message)
 
 
@@ -135,8 +139,8 @@ def _past_deadline(made: _Pass) -> None:
     stopping = _of_stopping_runs(made.tx, rows)
     stopped = [row for row in rows if row.run_id in stopping]
     late = [row for row in rows if row.run_id not in stopping]
-    made.end(stopped, _D.STOPPED, "stopped by an operator; the node did not confirm it in time")
-    made.end(late, _D.FAILED, "the run's deadline passed before this device was done")
+    made.end(stopped, _D.STOPPED, reasons.NOT_CONFIRMED)
+    made.end(late, _D.FAILED, reasons.PAST_DEADLINE)
 
 
 def _of_stopping_runs(tx: Tx, rows: list[OpenDeviceRun]) -> set[str]:
@@ -160,7 +164,7 @@ def _silent_nodes(made: _Pass) -> None:
             gone.append(row)
         else:
             leases.wait_for_devices(made.tx, [row.id], made.tx.now + wait_ms)
-    made.end(gone, _D.SKIPPED_OFFLINE, "its node has been silent")
+    made.end(gone, _D.SKIPPED_OFFLINE, reasons.NODE_SILENT)
 
 
 def _offline(made: _Pass) -> None:
@@ -171,7 +175,7 @@ def _offline(made: _Pass) -> None:
     back = overdue.back_again(made.tx, [row.device_id for row in rows])
     overdue.end_waiting(made.tx, [row.id for row in rows if row.device_id in back])
     gone = [row for row in rows if row.device_id not in back]
-    made.end(gone, _D.SKIPPED_OFFLINE, "offline for as long as the policy waits")
+    made.end(gone, _D.SKIPPED_OFFLINE, reasons.OFFLINE_TOO_LONG)
 
 
 def _idle_runs(made: _Pass) -> None:
@@ -187,6 +191,11 @@ def _others(made: _Pass) -> None:
 
 def _scans(made: _Pass) -> None:
     scans.sweep_scans(made.tx, made.periods)
+
+
+def _sample(made: _Pass) -> None:
+    """How many devices are online at this moment, for the dashboard's trend."""
+    stats.store_sample(made.tx, stats.count_devices(made.tx, stats.Limits()))
 
 
 def _uploads(made: _Pass) -> None:

@@ -30,13 +30,14 @@ from rackhand.server.api import (
 from rackhand.server.auth import authorise
 from rackhand.server.background import Ticker
 from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
-from rackhand.server.errors import answer_error
 from rackhand.server.gate import Gate
 from rackhand.server.metrics import Metrics
 from rackhand.server.openapi import document
 from rackhand.server.room import Parts
 from rackhand.server.settings import Settings
 from rackhand.server.wakeups import Wakeups
+from rackhand.server.web import problems
+from rackhand.server.web.routes import MODULES as WEB_MODULES
 from rackhand.store.blobs import DirectoryBlobs
 from rackhand.store.db import Database
 
@@ -55,6 +56,7 @@ MODULES = (
     scans,
     status,
     work,
+    *WEB_MODULES,
 )
 """Each has `handlers`."""
 
@@ -66,7 +68,7 @@ def make_app(database: Database, settings: Settings) -> Litestar:
         [openapi_json, *_handlers()],
         dependencies={"room": Provide(lambda: room, sync_to_thread=False)},
         after_exception=[idempotency.free],
-        exception_handlers={Exception: answer_error},
+        exception_handlers={Exception: problems.answer},
         guards=[authorise],
         lifespan=[_background(room)],
         logging_config=None,

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 
 from rackhand.core.clock import Millis
 from rackhand.core.kpi import HOUR_MS
 from rackhand.core.states import RUN
 from rackhand.store.db import Tx
 from rackhand.store.inventory import open_conflict
-from rackhand.store.tables import devices, run_device_states, run_steps, runs
+from rackhand.store.tables import devices, fleet_hours, run_device_states, run_steps, runs
 
 _D = devices.c
+_F = fleet_hours.c
 _R = runs.c
 _DR = run_device_states.c
 _S = run_steps.c
@@ -142,16 +143,45 @@ def _moments(tx: Tx, statement: Any) -> Moments:
     return [(at * HOUR_MS, count) for at, count in tx.conn.execute(statement)]
 
 
-def durations_ms(tx: Tx, since: Millis) -> Sequence[int]:
-    """How long the newest finished device runs took."""
+def durations(tx: Tx, since: Millis) -> Moments:
+    """(end, duration in ms) of the newest finished device runs."""
     statement = (
-        select(_DR.finished_at - _DR.started_at)
+        select(_DR.finished_at, _DR.finished_at - _DR.started_at)
         .join(runs, and_(_R.workspace_id == _DR.workspace_id, _R.id == _DR.run_id))
         .where(*_in_window(tx, since), _DR.finished_at.is_not(None), _DR.started_at.is_not(None))
         .order_by(_DR.id.desc())
         .limit(SAMPLE)
     )
-    return [max(0, value) for value in tx.conn.execute(statement).scalars()]
+    return [(at, max(0, took)) for at, took in tx.conn.execute(statement)]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetHour:
+    """The fleet at the last look in one hour."""
+
+    hour_at: Millis
+    devices: int
+    online: int
+    attention: int
+
+
+def store_sample(tx: Tx, counts: tuple[int, int, int]) -> None:
+    """Note (devices, online, attention) as the last look in the current hour."""
+    where = (_F.workspace_id == tx.workspace_id, _F.hour_at == tx.now // HOUR_MS * HOUR_MS)
+    values = dict(zip(("devices", "online", "attention"), counts, strict=True))
+    if tx.conn.execute(update(fleet_hours).where(*where).values(values)).rowcount == 0:
+        hour = {"workspace_id": tx.workspace_id, "hour_at": tx.now // HOUR_MS * HOUR_MS}
+        tx.conn.execute(insert(fleet_hours).values(hour | values))
+
+
+def samples(tx: Tx, since: Millis) -> list[FleetHour]:
+    """The looks since then, oldest first; hours in which no server ran are missing."""
+    statement = (
+        select(*(_F[name] for name in FleetHour.__slots__))
+        .where(_F.workspace_id == tx.workspace_id, _F.hour_at >= since)
+        .order_by(_F.hour_at)
+    )
+    return [FleetHour(*row) for row in tx.conn.execute(statement)]
 
 
 def run_titles(tx: Tx, run_ids: Sequence[str]) -> dict[str, str]:

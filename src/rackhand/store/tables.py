@@ -1,7 +1,15 @@
 """All tables under one name, and the one view. Definitions live in tables_inventory, _catalog, _runs and _access."""
 
 from rackhand.store.metadata import metadata
-from rackhand.store.tables_access import api_tokens, audit_log, idempotency_keys, memberships, sessions, users
+from rackhand.store.tables_access import (
+    api_tokens,
+    audit_log,
+    idempotency_keys,
+    login_links,
+    memberships,
+    sessions,
+    users,
+)
 from rackhand.store.tables_catalog import (
     channels,
     command_assets,
@@ -17,6 +25,7 @@ from rackhand.store.tables_inventory import (
     DEFAULT_WORKSPACE,
     device_conflicts,
     devices,
+    fleet_hours,
     nodes,
     scan_jobs,
     sweeps,
@@ -38,7 +47,9 @@ __all__ = [
     "devices",
     "events",
     "files",
+    "fleet_hours",
     "idempotency_keys",
+    "login_links",
     "memberships",
     "metadata",
     "nodes",

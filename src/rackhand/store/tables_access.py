@@ -1,4 +1,4 @@
-"""Tables of who may do what and who did it: people, tokens, sessions, audit, idempotency. Secrets only as hashes."""
+"""Tables of who may do what and who did it: people, tokens, sessions, links, audit, idempotency. Secrets as hashes."""
 
 from sqlalchemy import Boolean, Integer, Table, Text, UniqueConstraint
 
@@ -25,13 +25,14 @@ users = Table(
     workspace(),
     key("id", Text, "UUIDv7"),
     required("name", Text, "login name"),
+    required("name_key", Text, "the name in NFKC, case folded: two people never have the same"),
     optional("password_hash", Text, "argon2; NULL until the person has set one"),
-    required("locale", Text, "language of the pages", "'en'"),
+    optional("locale", Text, "language of the pages; NULL: what the browser asks for"),
     required("is_active", Boolean, "whether the person may log in", "true"),
     optional("last_login_at", Time, "last login"),
     required("created_at", Time, "when it was made"),
     to_workspace(),
-    UniqueConstraint("workspace_id", "name"),
+    UniqueConstraint("workspace_id", "name_key"),
     comment="people",
 )
 
@@ -82,7 +83,20 @@ sessions = Table(
     optional("remote_addr", Text, "from where"),
     belongs_to("users", ("user_id",), cascade=True),
     index("ix_sessions_expiry", "expires_at"),
+    index("ix_sessions_user", "user_id"),
     comment="logged-in browsers",
+)
+
+login_links = Table(
+    "login_links",
+    metadata,
+    workspace(),
+    key("id_hash", Text, "SHA-256 of the secret in the link"),
+    required("user_id", Text, "whom it logs in, once: the row goes when it is used"),
+    required("created_at", Time, "when it was made"),
+    required("expires_at", Time, "until when it is valid"),
+    belongs_to("users", ("user_id",), cascade=True),
+    comment="one-time links for logging in without a password",
 )
 
 audit_log = Table(

@@ -45,6 +45,18 @@ sweeps = Table(
     comment="one row per workspace: the memory of the sweep",
 )
 
+fleet_hours = Table(
+    "fleet_hours",
+    metadata,
+    workspace(),
+    key("hour_at", Time, "start of the hour"),
+    required("devices", Integer, "devices at the last look in this hour"),
+    required("online", Integer, "of these online"),
+    required("attention", Integer, "of these in need of attention"),
+    to_workspace(),
+    comment="the fleet's size by hour, for trends: the sweep looks once a minute",
+)
+
 nodes = Table(
     "nodes",
     metadata,

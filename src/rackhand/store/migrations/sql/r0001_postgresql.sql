@@ -38,6 +38,28 @@ COMMENT ON COLUMN sweeps.last_sweep_at IS 'when the last sweep ran; a gap means 
 
 COMMENT ON COLUMN sweeps.resumed_at IS 'when the last such gap ended: silence counts from here at the earliest';
 
+CREATE TABLE fleet_hours (
+    workspace_id TEXT NOT NULL,
+    hour_at BIGINT NOT NULL,
+    devices INTEGER NOT NULL,
+    online INTEGER NOT NULL,
+    attention INTEGER NOT NULL,
+    CONSTRAINT pk_fleet_hours PRIMARY KEY (workspace_id, hour_at),
+    CONSTRAINT fk_fleet_hours_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id)
+);
+
+COMMENT ON TABLE fleet_hours IS 'the fleet''s size by hour, for trends: the sweep looks once a minute';
+
+COMMENT ON COLUMN fleet_hours.workspace_id IS 'tenant';
+
+COMMENT ON COLUMN fleet_hours.hour_at IS 'start of the hour';
+
+COMMENT ON COLUMN fleet_hours.devices IS 'devices at the last look in this hour';
+
+COMMENT ON COLUMN fleet_hours.online IS 'of these online';
+
+COMMENT ON COLUMN fleet_hours.attention IS 'of these in need of attention';
+
 CREATE TABLE nodes (
     workspace_id TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -129,14 +151,15 @@ CREATE TABLE users (
     workspace_id TEXT NOT NULL,
     id TEXT NOT NULL,
     name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
     password_hash TEXT,
-    locale TEXT DEFAULT 'en' NOT NULL,
+    locale TEXT,
     is_active BOOLEAN DEFAULT true NOT NULL,
     last_login_at BIGINT,
     created_at BIGINT NOT NULL,
     CONSTRAINT pk_users PRIMARY KEY (workspace_id, id),
     CONSTRAINT fk_users_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id),
-    CONSTRAINT uq_users_workspace_id_name UNIQUE (workspace_id, name)
+    CONSTRAINT uq_users_workspace_id_name_key UNIQUE (workspace_id, name_key)
 );
 
 COMMENT ON TABLE users IS 'people';
@@ -147,9 +170,11 @@ COMMENT ON COLUMN users.id IS 'UUIDv7';
 
 COMMENT ON COLUMN users.name IS 'login name';
 
+COMMENT ON COLUMN users.name_key IS 'the name in NFKC, case folded: two people never have the same';
+
 COMMENT ON COLUMN users.password_hash IS 'argon2; NULL until the person has set one';
 
-COMMENT ON COLUMN users.locale IS 'language of the pages';
+COMMENT ON COLUMN users.locale IS 'language of the pages; NULL: what the browser asks for';
 
 COMMENT ON COLUMN users.is_active IS 'whether the person may log in';
 
@@ -686,6 +711,28 @@ COMMENT ON COLUMN sessions.expires_at IS 'until when it is valid';
 COMMENT ON COLUMN sessions.user_agent IS 'the browser, for the person''s list of sessions';
 
 COMMENT ON COLUMN sessions.remote_addr IS 'from where';
+
+CREATE TABLE login_links (
+    workspace_id TEXT NOT NULL,
+    id_hash TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    CONSTRAINT pk_login_links PRIMARY KEY (workspace_id, id_hash),
+    CONSTRAINT fk_login_links_workspace_id_user_id FOREIGN KEY(workspace_id, user_id) REFERENCES users (workspace_id, id) ON DELETE CASCADE
+);
+
+COMMENT ON TABLE login_links IS 'one-time links for logging in without a password';
+
+COMMENT ON COLUMN login_links.workspace_id IS 'tenant';
+
+COMMENT ON COLUMN login_links.id_hash IS 'SHA-256 of the secret in the link';
+
+COMMENT ON COLUMN login_links.user_id IS 'whom it logs in, once: the row goes when it is used';
+
+COMMENT ON COLUMN login_links.created_at IS 'when it was made';
+
+COMMENT ON COLUMN login_links.expires_at IS 'until when it is valid';
 
 CREATE TABLE command_assets (
     workspace_id TEXT NOT NULL,
@@ -1288,6 +1335,8 @@ CREATE INDEX ix_scan_jobs_pending ON scan_jobs (workspace_id, node_id) WHERE sta
 CREATE INDEX ix_schedules_due ON schedules (workspace_id, next_at) WHERE is_enabled;
 
 CREATE INDEX ix_sessions_expiry ON sessions (workspace_id, expires_at);
+
+CREATE INDEX ix_sessions_user ON sessions (workspace_id, user_id);
 
 CREATE INDEX ix_webhooks_due ON webhooks (workspace_id, next_try_at) WHERE is_enabled;
 

@@ -16,6 +16,16 @@ CREATE TABLE sweeps (
     CONSTRAINT fk_sweeps_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id)
 );
 
+CREATE TABLE fleet_hours (
+    workspace_id TEXT NOT NULL,
+    hour_at BIGINT NOT NULL,
+    devices INTEGER NOT NULL,
+    online INTEGER NOT NULL,
+    attention INTEGER NOT NULL,
+    CONSTRAINT pk_fleet_hours PRIMARY KEY (workspace_id, hour_at),
+    CONSTRAINT fk_fleet_hours_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id)
+);
+
 CREATE TABLE nodes (
     workspace_id TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -57,14 +67,15 @@ CREATE TABLE users (
     workspace_id TEXT NOT NULL,
     id TEXT NOT NULL,
     name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
     password_hash TEXT,
-    locale TEXT DEFAULT 'en' NOT NULL,
+    locale TEXT,
     is_active BOOLEAN DEFAULT true NOT NULL,
     last_login_at BIGINT,
     created_at BIGINT NOT NULL,
     CONSTRAINT pk_users PRIMARY KEY (workspace_id, id),
     CONSTRAINT fk_users_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id),
-    CONSTRAINT uq_users_workspace_id_name UNIQUE (workspace_id, name)
+    CONSTRAINT uq_users_workspace_id_name_key UNIQUE (workspace_id, name_key)
 );
 
 CREATE TABLE audit_log (
@@ -292,6 +303,16 @@ CREATE TABLE sessions (
     remote_addr TEXT,
     CONSTRAINT pk_sessions PRIMARY KEY (workspace_id, id_hash),
     CONSTRAINT fk_sessions_workspace_id_user_id FOREIGN KEY(workspace_id, user_id) REFERENCES users (workspace_id, id) ON DELETE CASCADE
+);
+
+CREATE TABLE login_links (
+    workspace_id TEXT NOT NULL,
+    id_hash TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    CONSTRAINT pk_login_links PRIMARY KEY (workspace_id, id_hash),
+    CONSTRAINT fk_login_links_workspace_id_user_id FOREIGN KEY(workspace_id, user_id) REFERENCES users (workspace_id, id) ON DELETE CASCADE
 );
 
 CREATE TABLE command_assets (
@@ -581,6 +602,8 @@ CREATE INDEX ix_scan_jobs_pending ON scan_jobs (workspace_id, node_id) WHERE sta
 CREATE INDEX ix_schedules_due ON schedules (workspace_id, next_at) WHERE is_enabled;
 
 CREATE INDEX ix_sessions_expiry ON sessions (workspace_id, expires_at);
+
+CREATE INDEX ix_sessions_user ON sessions (workspace_id, user_id);
 
 CREATE INDEX ix_webhooks_due ON webhooks (workspace_id, next_try_at) WHERE is_enabled;
 
