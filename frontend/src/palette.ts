@@ -34,7 +34,8 @@ class CommandPalette extends HTMLElement {
       const name = button.textContent?.trim() ?? "";
       if (name.toLowerCase().includes(wanted)) this.#add(name, "", button);
     }
-    if (wanted) this.#add(t("Search devices for “{text}”", { text: wanted }), `/devices?q=${encodeURIComponent(wanted)}`);
+    if (wanted)
+      this.#add(t("Search devices for “{text}”", { text: wanted }), `/devices?q=${encodeURIComponent(wanted)}`);
     this.#select(0);
   }
 

@@ -18,10 +18,12 @@ document.addEventListener("htmx:after:request", (event) => {
   const { response, text } = contextOf(event);
   const status = response?.raw?.status ?? response?.status ?? 200;
   if (status === 401) leave();
-  else if (status >= 400) toast(detailOf(text) || t("The request failed ({status}). Nothing was changed.", { status }), "error");
+  else if (status >= 400)
+    toast(detailOf(text) || t("The request failed ({status}). Nothing was changed.", { status }), "error");
 });
 document.addEventListener("htmx:error", (event) => {
-  if (!(event.target as Element).matches("[data-quiet]")) toast(t("The server did not answer. Nothing was changed."), "error");
+  if (!(event.target as Element).matches("[data-quiet]"))
+    toast(t("The server did not answer. Nothing was changed."), "error");
 });
 
 function detailOf(text: string | undefined): string {

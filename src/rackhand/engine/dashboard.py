@@ -139,7 +139,7 @@ def _series(tx: Tx, since: Millis, hours: int, steps: dict[str, Moments], took: 
     runs_took = _by_hour(took)
     return tuple(
         Hour(at, *amounts, middle(runs_took.get(at, ())), *looks.get(at, (None, None, None)))
-        for at, *amounts in zip(range(since, since + hours * HOUR_MS, HOUR_MS), *columns, strict=True)
+        for at, amounts in zip(range(since, since + hours * HOUR_MS, HOUR_MS), zip(*columns, strict=True), strict=True)
     )
 
 

@@ -23,7 +23,8 @@ class NotBuilt(RuntimeError):
 @cache
 def manifest() -> dict[str, str]:
     """Source name -> built name, such as `main.ts` -> `main-5QX.js`."""
-    return _read("manifest.json", dict[str, str])
+    names: dict[str, str] = _read("manifest.json")
+    return names
 
 
 def asset(name: str) -> str:
@@ -35,12 +36,12 @@ def asset(name: str) -> str:
 def script_words(locale: str) -> str:
     """JSON of msgid -> text for the texts of TypeScript that this language says otherwise; safe inside `<script>`."""
     catalogue = translations(locale)
-    pairs = {msgid: catalogue.gettext(msgid) for msgid in _read("messages.json", list[str])}
+    pairs = {msgid: catalogue.gettext(msgid) for msgid in _read("messages.json")}
     shown = {msgid: text for msgid, text in pairs.items() if msgid != text}
     return json.dumps(shown, ensure_ascii=False).replace("<", "\\u003c")
 
 
-def _read(name: str, kind: type[Any]) -> Any:
+def _read(name: str) -> Any:
     try:
         return json.loads((DIST / name).read_text(encoding="utf-8"))
     except OSError as error:

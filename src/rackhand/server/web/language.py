@@ -2,12 +2,15 @@
 
 import gettext
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from babel.core import negotiate_locale
 from litestar.connection import ASGIConnection
+
+from rackhand.core.message import Message
+from rackhand.core.reasons import recognise
 
 LOCALES = ("en", "ko")
 COOKIE = "lang"
@@ -53,3 +56,10 @@ def translate(locale: str, msgid: str, values: Mapping[str, object] | None = Non
     """A text in a language; `{name}` places are filled with `values`, which are never read as a template."""
     text = translations(locale).gettext(msgid) if msgid else ""
     return text.format(**values) if values is not None else text
+
+
+def localised(locale: str, text: str) -> str:
+    """A text that the code or the database holds, in a language: Messages and the reasons that the server writes down
+    are translated, what people and agents wrote stays as it is. `str` in every case, for msgspec takes no other."""
+    known = text if isinstance(text, Message) else recognise(text)
+    return known.translated(partial(translate, locale)) if isinstance(known, Message) else text

@@ -9,9 +9,10 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response as LitestarResponse
@@ -29,7 +30,7 @@ from rackhand.server.web.assets import asset, script_words
 from rackhand.server.web.formats import Formats
 from rackhand.server.web.forms import FormValues, errors_by_field
 from rackhand.server.web.icons import icon
-from rackhand.server.web.language import COOKIE, LOCALES, locale_of, translate, translations
+from rackhand.server.web.language import COOKIE, LOCALES, locale_of, localised, translate, translations
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -68,15 +69,17 @@ def render(
 ) -> Response:
     """A page, or a part of one, in the language of the request."""
     locale = locale_of(request)
-    notice = request.cookies.get(NOTICE) if not is_fragment(request) else None
-    context = _context(request, locale) | {"notice": json.loads(notice)["text"] if _is_notice(notice) else None}
+    notice = None if is_fragment(request) else request.cookies.get(NOTICE)
+    context = _context(request, locale) | {"notice": _text_of(notice)}
     body = _environment(locale).get_template(template).render(context | values)
     own = {"Content-Security-Policy": CSP, "Vary": "HX-Request, Accept-Language, Cookie", "Cache-Control": "no-store"}
-    answer: Response = LitestarResponse(body, status_code=status, media_type="text/html", headers=own | (headers or {}))
+    answer: Response = LitestarResponse(
+        body, status_code=status, media_type="text/html", headers=own | dict(headers or {})
+    )
     if notice is not None:
-        answer.set_cookie(Cookie(NOTICE, "", max_age=0, path="/"))
+        answer.set_cookie(Cookie(key=NOTICE, value="", max_age=0, path="/"))
     if request.query_params.get("lang") in LOCALES:
-        answer.set_cookie(Cookie(COOKIE, locale, max_age=_YEAR_S, path="/", samesite="lax"))
+        answer.set_cookie(Cookie(key=COOKIE, value=locale, max_age=_YEAR_S, path="/", samesite="lax"))
     return answer
 
 
@@ -85,14 +88,15 @@ def render_again(request: Request, template: str, error: RackhandError, form: Fo
     them."""
     if wants_problem(request):
         raise error
+    locale = locale_of(request)
     return render(
         request,
         template,
         status=status_of(error),
         **values,
         form=form,
-        form_errors=errors_by_field(error),
-        form_error=error.detail,
+        form_errors={name: localised(locale, message) for name, message in errors_by_field(error).items()},
+        form_error=localised(locale, error.detail),
     )
 
 
@@ -102,8 +106,8 @@ def redirect(request: Request, to: str, notice: str | None = None) -> Response:
     status, headers = (200, {}) if wants_problem(request) else (303, {"Location": to})
     answer: Response = LitestarResponse(body, status_code=status, media_type="application/json", headers=headers)
     if notice is not None:
-        text = json.dumps({"text": notice[:500]})
-        answer.set_cookie(Cookie(NOTICE, text, max_age=60, path="/", samesite="lax", httponly=True))
+        text = json.dumps({"text": quote(notice[:300])})
+        answer.set_cookie(Cookie(key=NOTICE, value=text, max_age=60, path="/", samesite="lax", httponly=True))
     return answer
 
 
@@ -136,6 +140,7 @@ def _context(request: Request, locale: str) -> dict[str, Any]:
         "csrf_token": getattr(session, "csrf_token", ""),
         "csrf_field": lambda: _hidden_fields(getattr(session, "csrf_token", "")),
         "can": lambda wanted: role is not None and role.includes(Role(wanted)),
+        "said": partial(localised, locale),  # texts of ours that come from the database or in views
         "form": {},
         "form_errors": {},
         "form_error": None,
@@ -155,11 +160,12 @@ def _hidden_fields(csrf_token: str) -> Markup:
     return Markup("").join(Markup('<input type="hidden" name="{}" value="{}">').format(*item) for item in pair)
 
 
-def _is_notice(text: str | None) -> bool:
+def _text_of(notice: str | None) -> str | None:
     try:
-        return text is not None and isinstance(json.loads(text)["text"], str)
-    except (ValueError, KeyError, TypeError):
-        return False
+        text = json.loads(notice or "null")
+    except ValueError:
+        return None
+    return unquote(text["text"]) if isinstance(text, dict) and isinstance(text.get("text"), str) else None
 
 
 @cache
