@@ -3,7 +3,17 @@
 import pytest
 
 from rackhand.core import errors
-from rackhand.core.errors import Busy, Conflict, FieldError, IllegalMove, Invalid, RackhandError, Refused, summarise
+from rackhand.core.errors import (
+    Busy,
+    Conflict,
+    FieldError,
+    IllegalMove,
+    Invalid,
+    RackhandError,
+    Refused,
+    TooMany,
+    summarise,
+)
 
 EMPTY = FieldError("/title", "must not be empty")
 LONG = FieldError("/steps/0/title", "must have at most {n} characters", {"n": 200})
@@ -48,6 +58,12 @@ def test_a_conflict_names_its_rule() -> None:
 def test_busy_says_when_to_come_back() -> None:
     assert Busy("the queue is full").retry_after_s == 1
     assert Busy("the queue is full", retry_after_s=5).retry_after_s == 5
+
+
+def test_too_many_says_when_to_come_back() -> None:
+    error = TooMany("wait {n} minutes", retry_after_s=60, n=1)
+
+    assert (error.retry_after_s, error.detail, error.code) == (60, "wait 1 minutes", "too_many")
 
 
 def test_each_class_has_its_own_code_and_its_place_in_the_tree() -> None:

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rackhand.core.assets import Effect
-from rackhand.core.plan import NO_NODE, OFFLINE, Candidate, PlannedDevice, arrange, eta_ms, expect
+from rackhand.core.plan import Candidate, PlannedDevice, arrange, eta_ms, expect
 from rackhand.core.playbook import Step
 from rackhand.core.policy import OnFailure, Policy
+from rackhand.core.reasons import NO_NODE, OFFLINE
 from rackhand.core.states import DeviceRunStatus
 
 QUEUED, SKIPPED = DeviceRunStatus.QUEUED, DeviceRunStatus.SKIPPED_OFFLINE

@@ -25,7 +25,7 @@ class ServerUnreachable(RackhandError):
     """No answer, or one that says later (5xx, 429). The same request may be sent again."""
 
     def __init__(self, detail: str, *, retry_after_ms: int = 0) -> None:
-        super().__init__(detail)
+        super().__init__("{detail}", detail=detail)
         self.retry_after_ms = retry_after_ms
 
 
@@ -34,7 +34,8 @@ class ServerRefused(RackhandError):
 
     def __init__(self, status: int, code: str, detail: str) -> None:
         hint = _PERSISTENT.get(status)
-        super().__init__(f"{status} {code}: {detail}" + (f" ({hint})" if hint else ""), code=code)
+        text = f"{status} {code}: {detail}" + (f" ({hint})" if hint else "")
+        super().__init__("{text}", code=code, text=text)
         self.status = status
         self.is_persistent = hint is not None
 

@@ -51,14 +51,21 @@ class FileCache:
                 partial.unlink()
                 error: RackhandError = FileUnavailable("its content does not fit its sha256")
             except ServerRefused as refused:
-                raise FileUnavailable(f"the server does not give file {sha256[:12]}: {refused}") from None
+                raise FileUnavailable(
+                    "the server does not give file {sha256}: {refused}", sha256=sha256[:12], refused=str(refused)
+                ) from None
             except ServerUnreachable as unreachable:
                 error = unreachable
                 if _size(partial) > have:
                     backoff.reset()
             have = _size(partial)
             if backoff.failures + 1 >= _TRIES:
-                raise FileUnavailable(f"file {sha256[:12]} could not be fetched in {_TRIES} tries: {error}")
+                raise FileUnavailable(
+                    "file {sha256} could not be fetched in {n} tries: {reason}",
+                    sha256=sha256[:12],
+                    n=_TRIES,
+                    reason=str(error),
+                )
             await asyncio.sleep(backoff.next_ms() / 1000)
 
     def _make_room(self, keep: Path) -> None:

@@ -163,7 +163,11 @@ class Journal:
             if error is None:
                 done.set_result(None)
             else:
-                done.set_exception(JournalError(f"cannot write {self._path}: {error}; nothing was stored"))
+                done.set_exception(
+                    JournalError(
+                        "cannot write {path}: {reason}; nothing was stored", path=self._path, reason=str(error)
+                    )
+                )
 
     async def _compact(self) -> None:
         records = self._snapshot()

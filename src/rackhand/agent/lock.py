@@ -23,7 +23,8 @@ class FolderLock:
         except OSError:
             self._file.close()
             raise FolderInUse(
-                f"another agent uses {folder}; nothing was changed. End it, or give this one its own --data"
+                "another agent uses {folder}; nothing was changed. End it, or give this one its own --data",
+                folder=str(folder),
             ) from None
 
     def release(self) -> None:

@@ -43,7 +43,12 @@ def _read_step(index: int, raw: Mapping[str, Any], policy: Policy) -> Step:
         values["effect"] = raw.get("effect") or (KINDS[kind].effect if kind in KINDS else Effect.ONCE)
         return _with_time(Step.of(values).with_policy(policy))
     except (KeyError, TypeError, ValueError) as error:
-        raise Malformed(f"step {index + 1} of the job cannot be read: {type(error).__name__}: {error}") from None
+        raise Malformed(
+            "step {n} of the job cannot be read: {kind}: {reason}",
+            n=index + 1,
+            kind=type(error).__name__,
+            reason=str(error),
+        ) from None
 
 
 def _with_time(step: Step) -> Step:

@@ -84,9 +84,9 @@ class Uploads:
         except ServerUnreachable as error:
             return error
         except ServerRefused as error:
-            return error if error.status in _LATER else _Hopeless(str(error))
+            return error if error.status in _LATER else _Hopeless("{reason}", reason=str(error))
         except FileNotFoundError as error:
-            return _Hopeless(str(error))
+            return _Hopeless("{reason}", reason=str(error))
         except OSError as error:
             return error
         return None

@@ -67,13 +67,20 @@ class Child:
             with suppress(queue.Empty):
                 return self._lines.get(timeout=0.1)
             self.check()
-        raise ChildEnded(f"{self.name} did not start within {timeout_s:.0f} s\n{self.tail()}")
+        raise ChildEnded(
+            "{name} did not start within {timeout_s:.0f} s\n{tail}",
+            name=self.name,
+            timeout_s=timeout_s,
+            tail=self.tail(),
+        )
 
     def check(self) -> None:
         """ChildEnded if it has ended."""
         code = self._process.poll()
         if code is not None and self._lines.empty():
-            raise ChildEnded(f"{self.name} ended with code {code}\n{self.tail()}")
+            raise ChildEnded(
+                "{name} ended with code {exit_code}\n{tail}", name=self.name, exit_code=code, tail=self.tail()
+            )
 
     def tail(self) -> str:
         """The end of its log."""

@@ -111,7 +111,9 @@ class Client:
         except (URLError, OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise Unreachable(
-                f"{self.server} does not answer ({reason}): is `rackhand serve` running there?"
+                "{server} does not answer ({reason}): is `rackhand serve` running there?",
+                server=self.server,
+                reason=reason,
             ) from error
 
 
@@ -129,7 +131,11 @@ def _problem(status: int, body: bytes) -> RackhandError:
 
 def _error(status: int, detail: str, problem: Mapping[str, Any]) -> RackhandError:
     if status == 422:
-        return Invalid([FieldError(e["path"], "{m}", {"m": e["message"]}) for e in problem.get("errors", [])], detail)
+        return Invalid(
+            [FieldError(e["path"], "{m}", {"m": e["message"]}) for e in problem.get("errors", [])],
+            "{detail}",
+            detail=detail,
+        )
     if status == 401:
         detail += " (set RACKHAND_TOKEN or --token)"
-    return _ERRORS.get(status, RackhandError)(detail)
+    return _ERRORS.get(status, RackhandError)("{detail}", detail=detail)

@@ -76,7 +76,7 @@ def look(settings: "Settings") -> "SchemaState":
 
     file = settings.data / FILE_NAME
     if not settings.database_url and not file.exists():
-        raise Conflict(f"there is no database {file} yet: rackhand serve or rackhand db upgrade makes it")
+        raise Conflict("there is no database {file} yet: rackhand serve or rackhand db upgrade makes it", file=file)
     return ask(settings, schema.check)
 
 

@@ -37,13 +37,20 @@ def find_playbook(client: "Client", name: str) -> str:
     titled = _with_title(client, name)
     if len(titled) > 1:
         ids = ", ".join(item["id"] for item in titled)
-        raise Conflict(f"{len(titled)} playbooks are called {name!r}; nothing was started: name one by its id: {ids}")
+        raise Conflict(
+            "{n} playbooks are called {name!r}; nothing was started: name one by its id: {ids}",
+            n=len(titled),
+            name=name,
+            ids=ids,
+        )
     if titled:
         return str(titled[0]["id"])
     try:
         return str(client.get(f"/api/playbooks/{part(name)}")["id"])
     except NotFound:
-        raise NotFound(f"there is no playbook {name!r}; nothing was started: see rackhand playbooks list") from None
+        raise NotFound(
+            "there is no playbook {name!r}; nothing was started: see rackhand playbooks list", name=name
+        ) from None
 
 
 def _with_title(client: "Client", title: str) -> list[dict[str, Any]]:

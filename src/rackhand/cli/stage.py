@@ -129,7 +129,11 @@ def first_free_port(wanted: int) -> int:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             return port
-    raise Conflict(f"no free port from {wanted} to {wanted + TRIES - 1}; nothing was started: choose another --port")
+    raise Conflict(
+        "no free port from {wanted} to {last}; nothing was started: choose another --port",
+        wanted=wanted,
+        last=wanted + TRIES - 1,
+    )
 
 
 def expected_counts(scenario: str, count: int) -> dict[str, int] | None:

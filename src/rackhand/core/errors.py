@@ -9,13 +9,16 @@ RackhandError
 |  |- Conflict             409 the state forbids it; `code` says which rule
 |  |- TooLarge             413
 |  |- Invalid              422 with every field error at once
-|  `- UpgradeRequired      426
+|  |- UpgradeRequired      426
+|  `- TooMany              429 too many tries: try again after `retry_after_s`
 |- Busy                    503 try again after `retry_after_s`
 `- IllegalMove             a bug: a command asked for an edge that the state table does not have
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from rackhand.core.message import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +31,17 @@ class FieldError:
 
     @property
     def message(self) -> str:
-        return self.template.format(**self.values)
+        return Message(self.template, **self.values)
 
 
 class RackhandError(Exception):
-    """Everything that Rackhand raises on purpose."""
+    """Everything that Rackhand raises on purpose; `detail` is a Message: `template` filled with `values`."""
 
     code = "internal"
 
-    def __init__(self, detail: str, *, code: str | None = None) -> None:
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, template: str, /, *, code: str | None = None, **values: object) -> None:
+        self.detail: str = Message(template, **values)
+        super().__init__(self.detail)
         if code is not None:
             self.code = code
 
@@ -78,13 +81,34 @@ class UpgradeRequired(Refused):
 
 
 class Invalid(Refused):
-    """Input that breaks rules; carries every field error."""
+    """Input that breaks rules; carries every field error. Without a template the first one is the detail."""
 
     code = "invalid"
 
-    def __init__(self, errors: Sequence[FieldError], detail: str | None = None) -> None:
+    def __init__(
+        self,
+        errors: Sequence[FieldError],
+        template: str | None = None,
+        /,
+        *,
+        code: str | None = None,
+        **values: object,
+    ) -> None:
         self.errors = tuple(errors)
-        super().__init__(detail or summarise(self.errors))
+        summary = summarise(self.errors)
+        if template is None:
+            template, values = summary.template, summary.values
+        super().__init__(template, code=code, **values)
+
+
+class TooMany(Refused):
+    """Tried too often, such as a wrong password; nothing was changed."""
+
+    code = "too_many"
+
+    def __init__(self, template: str, /, *, retry_after_s: int = 60, **values: object) -> None:
+        super().__init__(template, **values)
+        self.retry_after_s = retry_after_s
 
 
 class Busy(RackhandError):
@@ -92,8 +116,8 @@ class Busy(RackhandError):
 
     code = "busy"
 
-    def __init__(self, detail: str, *, retry_after_s: int = 1) -> None:
-        super().__init__(detail)
+    def __init__(self, template: str, /, *, code: str | None = None, retry_after_s: int = 1, **values: object) -> None:
+        super().__init__(template, code=code, **values)
         self.retry_after_s = retry_after_s
 
 
@@ -103,9 +127,11 @@ class IllegalMove(RackhandError):
     code = "illegal_move"
 
 
-def summarise(errors: Sequence[FieldError]) -> str:
+def summarise(errors: Sequence[FieldError]) -> Message:
     """One line for a list of field errors: the first, and how many more."""
     if not errors:
-        return "the request is not valid"
-    first = f"{errors[0].path or '/'}: {errors[0].message}"
-    return first if len(errors) == 1 else f"{first} (and {len(errors) - 1} more)"
+        return Message("the request is not valid")
+    path, message = errors[0].path or "/", errors[0].message
+    if len(errors) == 1:
+        return Message("{path}: {message}", path=path, message=message)
+    return Message("{path}: {message} (and {n} more)", path=path, message=message, n=len(errors) - 1)

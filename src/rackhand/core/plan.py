@@ -7,6 +7,7 @@ from math import ceil, sqrt
 
 from rackhand.core.playbook import Step
 from rackhand.core.policy import Policy
+from rackhand.core.reasons import NO_NODE, OFFLINE
 from rackhand.core.states import DeviceRunStatus
 
 
@@ -43,11 +44,6 @@ class Expectation:
     mean: float
     low: int
     high: int
-
-
-OFFLINE = "offline"
-NO_NODE = "no node"
-NO_INDEX = "no index"
 
 
 def arrange(devices: Iterable[Candidate], policy: Policy) -> list[PlannedDevice]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from rackhand.core.errors import FieldError, Invalid
+from rackhand.core.message import Message
 
 MAX_SAFE_INTEGER = 2**53 - 1
 REQUIRED: Any = object()
@@ -65,7 +66,8 @@ class Text:
         elif len(value) > self.max:
             _fail(errors, path, "must have at most {n} characters", n=self.max)
         elif self.pattern is not None and not re.search(self.pattern.removesuffix("$") + r"\Z", value):
-            _fail(errors, path, "must be {hint}", hint=self.hint or f"like {self.pattern}")
+            hint = Message(self.hint) if self.hint else Message("like {pattern}", pattern=self.pattern)
+            _fail(errors, path, "must be {hint}", hint=hint)
         return value
 
     def json_schema(self) -> dict[str, Any]:

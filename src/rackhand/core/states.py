@@ -157,5 +157,5 @@ FAILED_STEPS = frozenset({StepStatus.FAILED, StepStatus.TIMED_OUT, StepStatus.AB
 def move(machine: Machine[S], old: S, new: S) -> S:
     """`new`, if the table has the edge `old -> new`; IllegalMove otherwise, and nothing has changed."""
     if new not in machine.moves[old]:
-        raise IllegalMove(f"a {machine.name} cannot go from {old} to {new}")
+        raise IllegalMove("a {machine} cannot go from {old} to {new}", machine=machine.name, old=old, new=new)
     return new

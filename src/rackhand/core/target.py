@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from rackhand.core.errors import FieldError, Invalid
+from rackhand.core.message import Message
 from rackhand.core.schema import Field, ListOf, MapOf, Record, Tagged, Text
 
 MAX_INDEX = 1_000_000
@@ -66,7 +67,7 @@ def parse_indexes(text: str) -> list[tuple[int, int]]:
         matched = _PART.fullmatch(part)
         if not matched:
             raise _invalid(
-                "has {part} where a number or a range like 1-20 belongs", part=part.strip()[:40] or "nothing"
+                "has {part} where a number or a range like 1-20 belongs", part=part.strip()[:40] or Message("nothing")
             )
         low = int(matched[1])
         high = int(matched[2] or low)

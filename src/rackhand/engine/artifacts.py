@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rackhand.core.errors import Conflict, NotFound
+from rackhand.core.message import word
 from rackhand.store import artifacts
 from rackhand.store.artifacts import ArtifactRow
 from rackhand.store.db import Tx
@@ -21,7 +22,7 @@ def declared(tx: Tx, node_id: str, artifact_id: str) -> ArtifactRow:
     """What a node may upload now; NotFound if it never declared it, Conflict once the upload window is over."""
     row = artifacts.get(tx, artifact_id)
     if row is None or row.node_id != node_id:
-        raise NotFound(f"artifact {artifact_id} was not declared by this node; nothing was stored")
+        raise NotFound("artifact {id} was not declared by this node; nothing was stored", id=artifact_id)
     if row.status == "missing":
         raise Conflict("the time for this upload is over; nothing was stored", code="upload_closed")
     return row
@@ -41,7 +42,11 @@ def stored(tx: Tx, artifact_id: str) -> tuple[ArtifactRow, str]:
     """An artifact whose content can be served, and its storage key."""
     row = artifacts.get(tx, artifact_id)
     if row is None:
-        raise NotFound(f"there is no artifact {artifact_id[:64]}")
+        raise NotFound("there is no artifact {id}", id=artifact_id[:64])
     if row.storage_key is None:
-        raise NotFound(f"the content of this artifact is {row.status}: its node has not uploaded it", code=row.status)
+        raise NotFound(
+            "the content of this artifact is {status}: its node has not uploaded it",
+            status=word(row.status),
+            code=row.status,
+        )
     return row, row.storage_key

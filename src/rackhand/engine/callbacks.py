@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from rackhand.core import reasons
 from rackhand.core.clock import to_rfc3339
 from rackhand.core.errors import Busy, RackhandError
 from rackhand.core.lease import Periods
@@ -118,7 +119,7 @@ def _take(tx: Tx, folding: Folding, node_id: str, item: Item) -> Result:
         scans.report(tx, node_id, payload)
     except RackhandError as error:
         folding.record(node_id, item, Verdict.INVALID)
-        return Result(item.event_id, "invalid", error.detail)
+        return Result(item.event_id, "invalid", str(error.detail))
     folding.record(node_id, item, Verdict.ACCEPTED)
     return Result(item.event_id, "accepted")
 
@@ -161,7 +162,7 @@ def _stop_queued(tx: Tx, run_id: str, device_indexes: list[int], contexts: Conte
     if not found:
         return set()
     device_index, step_index = found[0]
-    message = f"step {step_index + 1} failed on device {device_index}, and it asks to stop the run"
+    message = reasons.STEP_STOPS_RUN.format(step=step_index + 1, device=device_index)
     return close(tx, leases.queued_of_run(tx, run_id), DeviceRunStatus.STOPPED, message)
 
 

@@ -79,7 +79,9 @@ def update_asset(tx: Tx, actor: Actor, asset_id: str, body: Any) -> AssetView:
     """Replace an asset by an unchecked body: a new revision. Conflict if it is archived."""
     row = _load(tx, asset_id, for_update=True)
     if row.archived_at is not None:
-        raise Conflict(f"command asset {asset_id} is archived; nothing was changed: make a new one", code="archived")
+        raise Conflict(
+            "command asset {id} is archived; nothing was changed: make a new one", id=asset_id, code="archived"
+        )
     asset = _checked(tx, body)
     edited = replace(
         row, **asset, revision=row.revision + 1, updated_at=tx.now, sha256=file_of(asset["kind"], asset["params"])
@@ -118,5 +120,5 @@ def _checked(tx: Tx, body: Any) -> dict[str, Any]:
 def _load(tx: Tx, asset_id: str, *, for_update: bool = False) -> AssetRow:
     row = catalog.get_asset(tx, asset_id, for_update=for_update)
     if row is None:
-        raise NotFound(f"there is no command asset {asset_id[:64]}")
+        raise NotFound("there is no command asset {id}", id=asset_id[:64])
     return row

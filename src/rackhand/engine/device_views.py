@@ -176,7 +176,7 @@ def at(tx: Tx, index: int, *, for_update: bool = False) -> DeviceRow:
     """The device at an index; NotFound."""
     row = devices.by_index(tx, index, for_update=for_update)
     if row is None:
-        raise NotFound(f"no device has the index {index}; nothing was changed: look at the list of devices")
+        raise NotFound("no device has the index {index}; nothing was changed: look at the list of devices", index=index)
     return row
 
 
@@ -184,5 +184,5 @@ def of(tx: Tx, device_id: str, *, for_update: bool = False) -> DeviceRow:
     """The device with an id; NotFound."""
     row = devices.by_id(tx, device_id, for_update=for_update)
     if row is None:
-        raise NotFound(f"there is no device {device_id[:64]}; nothing was changed: look at the list of devices")
+        raise NotFound("there is no device {id}; nothing was changed: look at the list of devices", id=device_id[:64])
     return row

@@ -81,7 +81,8 @@ def _change(tx: Tx, actor: Actor, row: DeviceRow, given: dict[str, Any]) -> Devi
     rev = inventory.touch_fleet(tx, layout="index_no" in new)  # first: who holds the fleet's row gives out indexes
     if "index_no" in new and devices.is_taken(tx, new["index_no"]):
         raise Conflict(
-            f"index {new['index_no']} belongs to another device; nothing was changed: swap the two, or release it",
+            "index {index} belongs to another device; nothing was changed: swap the two, or release it",
+            index=new["index_no"],
             code="index_taken",
         )
     devices.change(tx, row.id, rev=rev, **new)
@@ -103,6 +104,17 @@ def _values(given: dict[str, Any]) -> dict[str, Any]:
     if "labels" in given:
         values["labels"] = given["labels"] or {}
     return values | ({"index_no": given["index"]} if "index" in given else {})
+
+
+def give_index(tx: Tx, actor: Actor, device_id: str) -> DeviceDetail:
+    """The lowest free index to a device that has none, so that runs can name it; nothing if it has one."""
+    row = device_views.of(tx, device_id, for_update=True)
+    if row.index_no is None:
+        rev = inventory.touch_fleet(tx, layout=True)
+        index = sightings.lowest_free_index(tx)
+        devices.change(tx, row.id, index_no=index, rev=rev)
+        audit(tx, actor, "device.change", f"device:{row.id}", {"serial": row.serial, "index_no": index})
+    return by_id(tx, row.id)
 
 
 def swap(tx: Tx, actor: Actor, index: int, body: dict[str, Any]) -> DeviceDetail:
@@ -152,7 +164,7 @@ def resolve_conflict(tx: Tx, actor: Actor, conflict_id: str, body: dict[str, Any
     found = devices.conflicts(tx, conflict_id=conflict_id)
     rows = sightings.by_serials(tx, [found[0].serial]) if found else []
     if not found or not rows:
-        raise NotFound(f"there is no open conflict {conflict_id[:64]}; nothing was changed")
+        raise NotFound("there is no open conflict {id}; nothing was changed", id=conflict_id[:64])
     device, node_id = rows[0], body["node_id"]
     if node_id is not None and nodes.get(tx, node_id) is None:
         raise Invalid([FieldError("/node_id", "is not a node")])

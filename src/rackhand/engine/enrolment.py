@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from rackhand.core import reasons
 from rackhand.core.clock import Millis
 from rackhand.core.errors import Conflict, FieldError, Invalid, NotFound
 from rackhand.core.ids import RESERVED_NODE_IDS, is_node_id
@@ -79,20 +80,24 @@ def enrol(tx: Tx, actor: Actor, body: dict[str, Any]) -> EnrolledNode:
     """Register a node and make its token; Conflict if the id is taken."""
     node_id = body["id"]
     if not is_node_id(node_id):
-        raise Invalid([FieldError("/id", _why_not(node_id))])
+        raise Invalid([_why_not(node_id)])
     rev = inventory.touch_fleet(tx)  # first: who holds the fleet's row enrols alone
     if nodes.get(tx, node_id) is not None:
-        raise Conflict(f"there is a node {node_id} already; nothing was changed: rotate its token, or use another id")
+        raise Conflict(
+            "there is a node {node} already; nothing was changed: rotate its token, or use another id", node=node_id
+        )
     token, name = secrets.token_urlsafe(TOKEN_BYTES), body["name"] or node_id
     nodes.add(tx, node_id, name, hash_token(token), rev)
     audit(tx, actor, "node.enrol", f"node:{node_id}", {"name": name})
     return EnrolledNode(node_id, name, token)
 
 
-def _why_not(node_id: str) -> str:
+def _why_not(node_id: str) -> FieldError:
     if node_id.lower() in RESERVED_NODE_IDS:
-        return "is a word of the routes; choose another"
-    return "must begin with a letter or digit and have only letters, digits, dot, underscore and hyphen, at most 63"
+        return FieldError("/id", "is a word of the routes; choose another")
+    return FieldError(
+        "/id", "must begin with a letter or digit and have only letters, digits, dot, underscore and hyphen, at most 63"
+    )
 
 
 def list_nodes(tx: Tx, *, cursor: str | None = None, limit: int = 500) -> NodeList:
@@ -138,7 +143,7 @@ def _views(tx: Tx, rows: list[NodeRow]) -> tuple[NodeView, ...]:
 def _load(tx: Tx, node_id: str, *, for_update: bool = True) -> NodeRow:
     row = nodes.get(tx, node_id, for_update=for_update)
     if row is None:
-        raise NotFound(f"there is no node {node_id[:63]}; nothing was changed")
+        raise NotFound("there is no node {node}; nothing was changed", node=node_id[:63])
     return row
 
 
@@ -170,6 +175,6 @@ def drain(tx: Tx, actor: Actor, node_id: str, body: dict[str, Any]) -> NodeView:
 def remove(tx: Tx, actor: Actor, node_id: str) -> None:
     """Forget a node: its token dies, its work is closed, its devices stay in the inventory without a node."""
     _load(tx, node_id)
-    close_node_runs(tx, node_id, f"node {node_id} was deleted")
+    close_node_runs(tx, node_id, reasons.NODE_DELETED.format(node=node_id))
     nodes.remove(tx, node_id, inventory.touch_fleet(tx, layout=True))
     audit(tx, actor, "node.delete", f"node:{node_id}")

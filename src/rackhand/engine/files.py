@@ -43,7 +43,7 @@ def get_file(tx: Tx, sha256: str) -> FileView:
     """One file; NotFound if it was never uploaded."""
     row = catalog.get_file(tx, sha256)
     if row is None:
-        raise NotFound(f"there is no file with the sha256 {sha256[:64]}")
+        raise NotFound("there is no file with the sha256 {sha256}", sha256=sha256[:64])
     return _view(row)
 
 

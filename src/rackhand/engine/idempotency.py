@@ -33,8 +33,14 @@ def begin(tx: Tx, claim: Claim) -> Stored | None:
         return None
     found = idempotency.get(tx, claim.scope, claim.key)
     if found is not None and found.request_hash != claim.request_hash:
-        text = "was used with another body within the last 24 h; nothing was changed: use a new key"
-        raise Invalid([FieldError("/headers/Idempotency-Key", text)])
+        raise Invalid(
+            [
+                FieldError(
+                    "/headers/Idempotency-Key",
+                    "was used with another body within the last 24 h; nothing was changed: use a new key",
+                )
+            ]
+        )
     if found is None or found.status is None:
         raise Conflict(
             "the first request with this Idempotency-Key has no answer yet; nothing was changed: "

@@ -60,7 +60,7 @@ def beat(
     """Take in one heartbeat. NotFound if the node was deleted meanwhile."""
     node = nodes.get(tx, node_id, for_update=True)
     if node is None:
-        raise NotFound(f"there is no node {node_id}; nothing was changed: enrol it again")
+        raise NotFound("there is no node {node}; nothing was changed: enrol it again", node=node_id)
     draft, rev = _Draft(), None
     if heartbeat.devices is not UNSET:
         rev = _compare(tx, draft, node_id, heartbeat, periods, online_window_ms)

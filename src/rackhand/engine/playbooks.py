@@ -105,11 +105,11 @@ def load_revision(tx: Tx, playbook_id: str, revision: int | None) -> PlaybookRev
     if revision is None:
         row = _load(tx, playbook_id)
         if row.archived_at is not None:
-            raise NotFound(f"playbook {playbook_id[:64]} is archived; name a revision of it, or another playbook")
+            raise NotFound("playbook {id} is archived; name a revision of it, or another playbook", id=playbook_id[:64])
         revision = row.revision
     found = playbooks.get_revision(tx, playbook_id, revision)
     if found is None:
-        raise NotFound(f"there is no revision {revision} of playbook {playbook_id[:64]}")
+        raise NotFound("there is no revision {revision} of playbook {id}", revision=revision, id=playbook_id[:64])
     return _revision(found)
 
 
@@ -181,14 +181,16 @@ def _insert(tx: Tx, title: str, actor: str | None, *, is_hidden: bool) -> str:
 def _open(tx: Tx, playbook_id: str) -> PlaybookRow:
     row = _load(tx, playbook_id, for_update=True)
     if row.archived_at is not None:
-        raise Conflict(f"playbook {playbook_id} is archived; nothing was changed: make a new one", code="archived")
+        raise Conflict(
+            "playbook {id} is archived; nothing was changed: make a new one", id=playbook_id, code="archived"
+        )
     return row
 
 
 def _load(tx: Tx, playbook_id: str, *, for_update: bool = False) -> PlaybookRow:
     row = playbooks.get(tx, playbook_id, for_update=for_update)
     if row is None:
-        raise NotFound(f"there is no playbook {playbook_id[:64]}")
+        raise NotFound("there is no playbook {id}", id=playbook_id[:64])
     return row
 
 

@@ -38,9 +38,11 @@ def parse(raw: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise Malformed("the document is not UTF-8; nothing was changed") from error
     except yaml.YAMLError as error:
-        raise Malformed(f"the document is not YAML: {_where(error)}; nothing was changed") from error
+        raise Malformed("the document is not YAML: {where}; nothing was changed", where=_where(error)) from error
     except (ValueError, OverflowError) as error:
-        raise Malformed(f"the document has a value that cannot be read: {error}; nothing was changed") from error
+        raise Malformed(
+            "the document has a value that cannot be read: {reason}; nothing was changed", reason=str(error)
+        ) from error
     errors: list[FieldError] = []
     document = check_document(value, errors)
     if errors:

@@ -233,7 +233,7 @@ def _load(tx: Tx, run_id: str, device_index: int) -> tuple[RunRow, DeviceRunRow,
     run = load_run(tx, run_id)
     row = device_runs.get(tx, run_id, device_index)
     if row is None:
-        raise NotFound(f"run {run_id} has no device {device_index}")
+        raise NotFound("run {id} has no device {device_index}", id=run_id, device_index=device_index)
     return run, row, steps.of_device_run(tx, run_id, device_index)
 
 

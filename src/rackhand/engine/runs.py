@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rackhand.core import dice
+from rackhand.core import dice, reasons
 from rackhand.core.clock import Millis
 from rackhand.core.errors import Conflict, FieldError, Invalid, NotFound
 from rackhand.core.lease import Periods
-from rackhand.core.plan import NO_INDEX, Candidate, PlannedDevice, arrange, eta_ms, expect
+from rackhand.core.message import word
+from rackhand.core.plan import Candidate, PlannedDevice, arrange, eta_ms, expect
 from rackhand.core.playbook import Step
 from rackhand.core.policy import Policy
 from rackhand.core.progress import empty_counts, roll_up
@@ -116,7 +117,7 @@ def _exclusions(planned: Sequence[PlannedDevice], chosen: Sequence[Candidate]) -
         for p in planned
         if p.status is not DeviceRunStatus.QUEUED
     ]
-    return left_out + [ExclusionView(None, d.serial, NO_INDEX) for d in chosen if d.index_no is None]
+    return left_out + [ExclusionView(None, d.serial, reasons.NO_INDEX) for d in chosen if d.index_no is None]
 
 
 def _expected(index: int, step: Step, device_count: int) -> ExpectedStep:
@@ -182,7 +183,7 @@ def _run_row(
         counts=counts,
         deadline_at=tx.now + resolved.policy.deadline_s * 1000,
         stop_requested_at=None,
-        last_error_message=None if status is RunStatus.QUEUED else "no device could run: all of them were left out",
+        last_error_message=None if status is RunStatus.QUEUED else reasons.NO_DEVICE,
         created_at=tx.now,
         started_at=None,
         finished_at=tx.now if RUN.is_final(status) else None,
@@ -194,7 +195,7 @@ def load_run(tx: Tx, run_id: str, *, for_update: bool = False) -> RunRow:
     """One run; NotFound names the id."""
     run = runs.get(tx, run_id, for_update=for_update)
     if run is None:
-        raise NotFound(f"there is no run {run_id[:64]}")
+        raise NotFound("there is no run {id}", id=run_id[:64])
     return run
 
 
@@ -223,7 +224,7 @@ def _stop_open(tx: Tx, run: RunRow) -> set[str]:
     queued = [row for row in rows if row.status is DeviceRunStatus.QUEUED]
     started = [row for row in rows if row.status is not DeviceRunStatus.QUEUED]
     leases.set_deadline(tx, [row.id for row in started], stop_deadline(tx.now, run.policy))
-    wake = close(tx, queued, DeviceRunStatus.STOPPED, "stopped by an operator before its turn came")
+    wake = close(tx, queued, DeviceRunStatus.STOPPED, reasons.STOPPED_IN_QUEUE)
     settle(tx, {run.id: RunChange()})
     return wake | {row.node_id for row in started if row.node_id}
 
@@ -236,4 +237,9 @@ def stop_deadline(now: Millis, policy: Policy) -> Millis:
 def refuse_open(run: RunRow) -> None:
     """Conflict while a run is unfinished."""
     if not RUN.is_final(run.status):
-        raise Conflict(f"run {run.id} is {run.status}; it can be run again once it is finished", code="run_unfinished")
+        raise Conflict(
+            "run {id} is {status}; it can be run again once it is finished",
+            id=run.id,
+            status=word(run.status.value),
+            code="run_unfinished",
+        )

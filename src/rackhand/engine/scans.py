@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from rackhand.core import reasons
 from rackhand.core.clock import Millis
 from rackhand.core.errors import NotAllowed, NotFound
 from rackhand.core.lease import Periods, is_silent
@@ -76,7 +77,7 @@ def create(tx: Tx, actor: Actor, body: dict[str, Any], periods: Periods) -> Acce
     if node_id is not None:
         node = nodes.get(tx, node_id)
         if node is None:
-            raise NotFound(f"there is no node {node_id}; no scan was started")
+            raise NotFound("there is no node {node}; no scan was started", node=node_id)
         jobs = [_start(tx, node, None, periods)]
         scan_job_id = jobs[0].scan_job_id
     else:
@@ -100,7 +101,7 @@ def _add(tx: Tx, parent_id: str | None, node_id: str | None, periods: Periods) -
 def _start(tx: Tx, node: NodeRow, parent_id: str | None, periods: Periods) -> ScanJobRef:
     scan_job_id = _add(tx, parent_id, node.id, periods)
     if node.last_seen_at is None or is_silent(node.last_seen_at, sweeps.load(tx).resumed_at, tx.now, ONLINE_WINDOW_MS):
-        message = f"node {node.id} is silent; start its agent, or look at its network, and scan again"
+        message = reasons.SCAN_OF_SILENT.format(node=node.id)
         _end(tx, scan_job_id, ScanStatus.QUEUED, ScanStatus.FAILED, error_message=message)
     return ScanJobRef(scan_job_id, node.id)
 
@@ -113,7 +114,7 @@ def get(tx: Tx, scan_job_id: str) -> ScanView:
     """A scan with its parts; NotFound."""
     row = scans.get(tx, scan_job_id)
     if row is None:
-        raise NotFound(f"there is no scan {scan_job_id[:64]}")
+        raise NotFound("there is no scan {id}", id=scan_job_id[:64])
     parts = [row] if row.node_id is not None else scans.children(tx, row.id)
     shown = {name: getattr(row, name) for name in ScanView.__slots__ if name not in ("scan_job_id", "jobs")}
     return ScanView(scan_job_id=row.id, jobs=tuple(_view(part) for part in parts), **shown)
@@ -136,9 +137,9 @@ def report(tx: Tx, node_id: str, payload: ScanProgressPayload) -> None:
     """Take in what a node says of a scan; news of a scan that ended are ignored. NotFound, or NotAllowed if foreign."""
     row = scans.get(tx, payload.scan_job_id, for_update=True)
     if row is None:
-        raise NotFound(f"there is no scan {payload.scan_job_id[:64]}")
+        raise NotFound("there is no scan {id}", id=payload.scan_job_id[:64])
     if row.node_id != node_id:
-        raise NotAllowed(f"scan {row.id} is not one of node {node_id}")
+        raise NotAllowed("scan {id} is not one of node {node}", id=row.id, node=node_id)
     if SCAN.is_final(row.status):
         return
     found, added = scans.count_devices(tx, node_id, row.created_at)
@@ -148,7 +149,7 @@ def report(tx: Tx, node_id: str, payload: ScanProgressPayload) -> None:
     new = ScanStatus(payload.status)
     if SCAN.is_final(new):
         values["progress"] = values["total"] or found if new is ScanStatus.SUCCEEDED else row.progress
-        values["error_message"] = (payload.error_message or "the node gave no reason")[:4000]
+        values["error_message"] = (payload.error_message or reasons.SCAN_WITHOUT_REASON)[:4000]
         if new is ScanStatus.SUCCEEDED:
             values["error_message"] = None
         _end(tx, row.id, row.status, new, **values)
@@ -167,7 +168,7 @@ def sweep_scans(tx: Tx, periods: Periods) -> int:
     late = scans.overdue(tx)
     jobs = [row for row in late if row.node_id is not None]
     for row in jobs:
-        message = f"node {row.node_id} did not finish the scan within {periods.scan_deadline_ms // 1000} s"
+        message = reasons.SCAN_UNANSWERED.format(node=row.node_id, n=periods.scan_deadline_ms // 1000)
         _end(tx, row.id, row.status, ScanStatus.TIMED_OUT, error_message=message)
     parents = {row.parent_id for row in jobs if row.parent_id} | {row.id for row in late if row.node_id is None}
     for parent_id in sorted(parents):

@@ -1,4 +1,7 @@
-"""The to-do list: what somebody should look at, derived from facts, each with one action. Pure; nothing is stored."""
+"""The to-do list: what somebody should look at, derived from facts, each with one action. Pure; nothing is stored.
+
+Every text is a core.message.Message, so that a page can say it in its language; JSON has the English text.
+"""
 
 import re
 from collections import defaultdict
@@ -6,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rackhand.core.message import Message, joined, word
 from rackhand.core.target import format_indexes
 from rackhand.store.devices import ConflictRow
 from rackhand.store.nodes import NodeRow, Transport
@@ -34,7 +38,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """One entry; `kind` is for programs and translations, `subject` is like `device:7` or `node:PC-01`."""
+    """One entry; `kind` is for programs, `subject` is like `device:7` or `node:PC-01`."""
 
     kind: str
     severity: Severity
@@ -66,22 +70,29 @@ def todos(
 
 
 def _of_node(node: NodeRow) -> Iterable[Todo]:
-    page = Action("Open the node", "GET", f"/nodes/{node.id}")
+    page = Action(Message("Open the node"), "GET", f"/nodes/{node.id}")
     subject = f"node:{node.id}"
     if node.last_seen_at is None:
-        yield Todo("node_never_seen", Severity.INFO, subject, f"{node.id} is enrolled; its agent has not started", page)
+        message = Message("{node} is enrolled; its agent has not started", node=node.id)
+        yield Todo("node_never_seen", Severity.INFO, subject, message, page)
     elif not node.is_online:
-        message = f"{node.id} is silent: its devices are out of reach until its agent reports again"
+        message = Message("{node} is silent: its devices are out of reach until its agent reports again", node=node.id)
         yield Todo("node_silent", Severity.CRITICAL, subject, message, page)
     if node.last_error_message:
-        message = f"{node.id} reports: {node.last_error_message[:300]}"
+        message = Message("{node} reports: {text}", node=node.id, text=node.last_error_message[:300])
         yield Todo("node_error", Severity.WARNING, subject, message, page)
     if is_adb_old(node.adb_version):
-        message = f"adb on {node.id} is {node.adb_version}; update it to {OLDEST_ADB} or newer"
+        message = Message(
+            "adb on {node} is {version}; update it to {oldest} or newer",
+            node=node.id,
+            version=node.adb_version,
+            oldest=OLDEST_ADB,
+        )
         yield Todo("adb_too_old", Severity.WARNING, subject, message, page)
     if node.state == "draining":
-        again = Action("Let it work again", "POST", f"/api/nodes/{node.id}/drain")
-        yield Todo("node_draining", Severity.INFO, subject, f"{node.id} is draining and gets no new work", again)
+        again = Action(Message("Let it work again"), "POST", f"/api/nodes/{node.id}/drain")
+        message = Message("{node} is draining and gets no new work", node=node.id)
+        yield Todo("node_draining", Severity.INFO, subject, message, again)
 
 
 def is_adb_old(version: str | None) -> bool:
@@ -92,8 +103,12 @@ def is_adb_old(version: str | None) -> bool:
 
 def _conflict(row: ConflictRow) -> Todo:
     where = sorted({f"{seen.get('node_id')} ({seen.get('runtime_handle')})" for seen in row.sightings})
-    message = f"serial {row.serial} is there twice: {', '.join(where)}; no run uses it until this is resolved"
-    action = Action("Resolve", "POST", f"/api/devices/conflicts/{row.id}/resolve")
+    message = Message(
+        "serial {serial} is there twice: {where}; no run uses it until this is resolved",
+        serial=row.serial,
+        where=", ".join(where),
+    )
+    action = Action(Message("Resolve"), "POST", f"/api/devices/conflicts/{row.id}/resolve")
     return Todo("conflict", Severity.CRITICAL, f"serial:{row.serial}", message, action)
 
 
@@ -105,19 +120,21 @@ def _errors(devices: Sequence[Trouble], titles: Mapping[str, str]) -> Iterable[T
             by_run[device.activity_run_id].append(device)
     for run_id, failed in by_run.items():
         if run_id is None or run_id not in titles:
-            yield from (_failed(device, "its last run") for device in failed)
+            yield from (_failed(device, Message("its last run")) for device in failed)
         elif len(failed) == 1:
-            rerun = Action("Run again", "POST", f"/api/runs/{run_id}/rerun")
-            yield _failed(failed[0], f"run {titles[run_id]!r}", rerun)
+            rerun = Action(Message("Run again"), "POST", f"/api/runs/{run_id}/rerun")
+            yield _failed(failed[0], Message("run {title!r}", title=titles[run_id]), rerun)
         else:
             names = format_indexes(device.index_no for device in failed if device.index_no is not None)
-            message = f"run {titles[run_id]!r} failed on {len(failed)} devices: {names}"
-            rerun = Action("Run again what failed", "POST", f"/api/runs/{run_id}/rerun")
+            message = Message(
+                "run {title!r} failed on {n} devices: {indexes}", title=titles[run_id], n=len(failed), indexes=names
+            )
+            rerun = Action(Message("Run again what failed"), "POST", f"/api/runs/{run_id}/rerun")
             yield Todo("run_failed_on_many", Severity.CRITICAL, f"run:{run_id}", message, rerun)
 
 
-def _failed(device: Trouble, what: str, action: Action | None = None) -> Todo:
-    message = f"{_name(device)} failed in {what}"
+def _failed(device: Trouble, what: Message, action: Action | None = None) -> Todo:
+    message = Message("{device} failed in {what}", device=_name(device), what=what)
     return Todo("device_error", Severity.WARNING, _subject(device), message, action or _page(device))
 
 
@@ -128,57 +145,83 @@ def _offline(devices: Sequence[Trouble], online_nodes: set[str]) -> Iterable[Tod
         if not device.is_online and device.node_id in online_nodes and device.node_id is not None:
             by_node[device.node_id].append(device)
     for node_id, gone in sorted(by_node.items()):
-        names = ", ".join(_name(device) for device in gone[:10]) + (" ..." if len(gone) > 10 else "")
-        message = f"{len(gone)} of the devices on {node_id} do not answer: {names}"
+        names = joined(_name(device) for device in gone[:10])
+        if len(gone) > 10:
+            names = joined((names, "..."), " ")
+        message = Message(
+            "{n} of the devices on {node} do not answer: {devices}", n=len(gone), node=node_id, devices=names
+        )
         yield Todo("devices_offline", Severity.WARNING, f"node:{node_id}", message, _scan(node_id))
 
 
 def _of_device(device: Trouble, limits: Limits) -> Iterable[Todo]:
     name, subject, page = _name(device), _subject(device), _page(device)
     if device.temperature_c is not None and device.temperature_c >= limits.hot_c:
-        message = f"{name} is {device.temperature_c:g} °C hot; let it cool, and look at its battery"
+        message = Message(
+            "{device} is {temperature:g} °C hot; let it cool, and look at its battery",
+            device=name,
+            temperature=device.temperature_c,
+        )
         yield Todo("device_hot", Severity.CRITICAL, subject, message, page)
     if device.battery is not None and device.battery <= limits.low_battery:
-        message = f"{name} has {device.battery} % battery; look at its cable"
+        message = Message("{device} has {battery} % battery; look at its cable", device=name, battery=device.battery)
         yield Todo("battery_low", Severity.WARNING, subject, message, page)
     if device.storage_free_mb is not None and device.storage_free_mb < limits.low_storage_mb:
-        message = f"{name} has {device.storage_free_mb} MB left; installs will fail"
+        message = Message("{device} has {n} MB left; installs will fail", device=name, n=device.storage_free_mb)
         yield Todo("storage_low", Severity.WARNING, subject, message, page)
     if device.health not in (None, "ok"):
-        detail = f" ({device.last_error_message[:200]})" if device.last_error_message else ""
-        yield Todo("device_unhealthy", Severity.WARNING, subject, f"{name}: {device.health}{detail}", page)
+        yield Todo("device_unhealthy", Severity.WARNING, subject, _unhealthy(device), page)
     if device.quarantined_at is not None:
-        message = f"{name} is quarantined: {device.quarantine_reason}"
+        message = Message("{device} is quarantined: {reason}", device=name, reason=device.quarantine_reason)
         yield Todo("quarantined", Severity.INFO, subject, message, _unquarantine(device))
     if device.index_no is None:
-        message = f"{name} has no index, so no run can name it"
-        give = Action("Give it an index", "PATCH", f"/api/devices/by-id/{device.id}")
+        message = Message("{device} has no index, so no run can name it", device=name)
+        give = Action(Message("Give it an index"), "PATCH", f"/api/devices/by-id/{device.id}")
         yield Todo("no_index", Severity.INFO, subject, message, give)
     if device.node_id is None:
-        yield Todo("no_node", Severity.INFO, subject, f"{name} is on no node since its node was deleted", page)
+        message = Message("{device} is on no node since its node was deleted", device=name)
+        yield Todo("no_node", Severity.INFO, subject, message, page)
+
+
+def _unhealthy(device: Trouble) -> Message:
+    name, health = _name(device), word(device.health or "")
+    if not device.last_error_message:
+        return Message("{device}: {health}", device=name, health=health)
+    text = device.last_error_message[:200]
+    return Message("{device}: {health} ({text})", device=name, health=health, text=text)
 
 
 def _unquarantine(device: Trouble) -> Action:
     if device.index_no is None:
         return _page(device)
-    return Action("End the quarantine", "DELETE", f"/api/devices/{device.index_no}/quarantine")
+    return Action(Message("End the quarantine"), "DELETE", f"/api/devices/{device.index_no}/quarantine")
 
 
 def _transport(row: Transport) -> Todo:
-    state = row.adb_state or "not readable"
-    hint = "allow USB debugging on its screen" if state == "unauthorized" else "look at its screen and cable"
-    message = f"{row.runtime_handle} on {row.node_id} is {state} and not registered: {hint}, then scan"
+    if row.adb_state == "unauthorized":
+        hint = Message("allow USB debugging on its screen")
+    else:
+        hint = Message("look at its screen and cable")
+    message = Message(
+        "{device} on {node} is {state} and not registered: {hint}, then scan",
+        device=row.runtime_handle,
+        node=row.node_id,
+        state=word(row.adb_state or "not readable"),
+        hint=hint,
+    )
     subject = f"transport:{row.node_id}/{row.runtime_handle}"
     return Todo("unregistered", Severity.WARNING, subject, message, _scan(row.node_id))
 
 
 def _scan(node_id: str) -> Action:
-    return Action(f"Scan {node_id}", "POST", "/api/nodes/scan")
+    return Action(Message("Scan {node}", node=node_id), "POST", "/api/nodes/scan")
 
 
-def _name(device: Trouble) -> str:
+def _name(device: Trouble) -> Message:
     name = device.label or device.serial
-    return f"device {device.index_no} ({name})" if device.index_no is not None else f"device {name}"
+    if device.index_no is None:
+        return Message("device {name}", name=name)
+    return Message("device {index} ({name})", index=device.index_no, name=name)
 
 
 def _subject(device: Trouble) -> str:
@@ -187,4 +230,4 @@ def _subject(device: Trouble) -> str:
 
 def _page(device: Trouble) -> Action:
     path = f"/devices/{device.index_no}" if device.index_no is not None else "/devices"
-    return Action("Open the device", "GET", path)
+    return Action(Message("Open the device"), "GET", path)

@@ -64,7 +64,7 @@ def revoke_token(tx: Tx, actor: Actor, token_id: str) -> None:
     """From now on the token is not valid; NotFound if there is none."""
     row = access.get_token(tx, token_id)
     if row is None:
-        raise NotFound(f"there is no token {token_id[:64]}")
+        raise NotFound("there is no token {id}", id=token_id[:64])
     if row.revoked_at is None:
         access.revoke_token(tx, token_id)
         audit(tx, actor, "token.revoke", f"token:{token_id}")

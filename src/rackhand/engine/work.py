@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rackhand.core import reasons
 from rackhand.core.clock import to_rfc3339
 from rackhand.core.errors import NotFound
 from rackhand.core.lease import Periods
@@ -17,14 +18,13 @@ from rackhand.store.runs import RunRow
 from rackhand.wire.messages import Job, JobDevice, LeaseGrant, PullAnswer, ScanRequest
 
 _PAGE = 100
-_OFFLINE = "offline"
 
 
 def pull(tx: Tx, node_id: str, max_jobs: int, held: Sequence[str], periods: Periods) -> PullAnswer:
     """Jobs, scans and cancellations for a node. Live unstarted leases that it does not hold are delivered again."""
     node = nodes.get(tx, node_id, for_update=True)
     if node is None:
-        raise NotFound(f"there is no node {node_id}; enrol it again")
+        raise NotFound("there is no node {node}; enrol it again", node=node_id)
     granted: list[Granted] = []
     if max_jobs > 0:
         if node.state == "active":
@@ -60,7 +60,7 @@ def _claim_of_run(tx: Tx, node: NodeRow, run: RunRow, slots: int, periods: Perio
         rows = leases.queued(tx, run.id, node.id, after_index=after, limit=_PAGE)
         for row in rows:
             after = row.device_index
-            reason = row.blocked_by or (None if row.is_online else _OFFLINE)
+            reason = row.blocked_by or (None if row.is_online else reasons.OFFLINE)
             if reason is not None:
                 passed.append((row.id, reason))
             elif leases.claim(tx, row, node.id, tx.mint(), tx.now + periods.lease_ms):
@@ -81,11 +81,11 @@ def _pass_over(tx: Tx, passed: Sequence[tuple[str, str]], policy: Policy) -> Non
     wait_ms = policy.offline_wait_ms
     for reason in sorted({reason for _, reason in passed}):
         ids = [row_id for row_id, why in passed if why == reason]
-        if wait_ms is not None and reason == _OFFLINE:
+        if wait_ms is not None and reason == reasons.OFFLINE:
             leases.wait_for_devices(tx, ids, tx.now + wait_ms)
         else:
             skipped = leases.unclaimed(tx, ids)
-            close(tx, skipped, DeviceRunStatus.SKIPPED_OFFLINE, f"{reason} when its turn came")
+            close(tx, skipped, DeviceRunStatus.SKIPPED_OFFLINE, reasons.AT_ITS_TURN.format(reason=reason))
 
 
 def _jobs(tx: Tx, granted: Sequence[Granted]) -> list[Job]:

@@ -135,7 +135,9 @@ async def read_json(request: Request, *, is_optional: bool = False) -> Any:
     except UnicodeDecodeError as error:
         raise Malformed("the body is not UTF-8; nothing was changed: send JSON in UTF-8") from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise Malformed(f"the body is not JSON ({error}); nothing was changed: send valid JSON") from error
+        raise Malformed(
+            "the body is not JSON ({reason}); nothing was changed: send valid JSON", reason=str(error)
+        ) from error
 
 
 def require_type(request: Request, *media_types: str) -> None:
@@ -143,7 +145,9 @@ def require_type(request: Request, *media_types: str) -> None:
     given = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
     if given and given not in media_types and not ("application/json" in media_types and given.endswith("+json")):
         raise Malformed(
-            f"the content type {given[:80]!r} is not taken here; nothing was changed: send {' or '.join(media_types)}",
+            "the content type {given!r} is not taken here; nothing was changed: send {media_types}",
+            given=given[:80],
+            media_types=" or ".join(media_types),
             code=UNSUPPORTED_MEDIA_TYPE,
         )
 

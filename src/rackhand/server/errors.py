@@ -1,4 +1,8 @@
-"""The one handler that turns every error into problem+json (RFC 9457). Each class has its status here."""
+"""The one handler that turns every error into problem+json (RFC 9457). Each class has its status here.
+
+A browser gets the texts in the language of its page. Whoever sends a credential of its own is a program and gets
+English, which can be searched for in logs.
+"""
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -7,9 +11,12 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import Request, Response
+from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, InternalServerException
 
 from rackhand.core import errors
+from rackhand.core.message import Message
+from rackhand.server.web.language import locale_of, localised
 
 PROBLEM_TYPE = "application/problem+json"
 UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
@@ -25,10 +32,40 @@ _STATUS: dict[type[errors.RackhandError], int] = {
     errors.TooLarge: 413,
     errors.Invalid: 422,
     errors.UpgradeRequired: 426,
+    errors.TooMany: 429,
     errors.Refused: 400,
     errors.Busy: 503,
 }
 _CODES = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 421: "misdirected"}
+_TITLES = {
+    400: Message("Bad Request"),
+    401: Message("Unauthorized"),
+    403: Message("Forbidden"),
+    404: Message("Not Found"),
+    405: Message("Method Not Allowed"),
+    409: Message("Conflict"),
+    413: Message("Request Entity Too Large"),
+    415: Message("Unsupported Media Type"),
+    421: Message("Misdirected Request"),
+    422: Message("Unprocessable Entity"),
+    426: Message("Upgrade Required"),
+    429: Message("Too Many Requests"),
+    500: Message("Internal Server Error"),
+    503: Message("Service Unavailable"),
+}
+MISDIRECTED = Message(
+    "this server does not answer to that Host name; nothing was changed: add it to RACKHAND_ALLOWED_HOSTS"
+)
+_DETAILS = {
+    404: Message("there is nothing at this path; see /api/openapi.json"),
+    405: Message("this path does not know the method; nothing was changed"),
+    413: Message("the body is larger than this path takes; nothing was changed: send less"),
+    500: Message("the server failed at this request; its log has the reason under the X-Request-Id of this answer"),
+}
+"""Of errors that are none of ours."""
+_OWN_CREDENTIALS = ("authorization", "x-node-auth")
+
+Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 def status_of(error: Exception) -> int:
@@ -41,18 +78,25 @@ def status_of(error: Exception) -> int:
     return error.status_code if isinstance(error, HTTPException) else 500
 
 
+def language_of(request: Connection) -> str:
+    """The language of an answer's texts: that of the page, English for programs."""
+    is_program = any(name in request.headers for name in _OWN_CREDENTIALS)
+    return "en" if is_program else locale_of(request)
+
+
 def problem(
-    status: int, code: str, detail: str, instance: str, field_errors: Iterable[errors.FieldError] = ()
+    request: Connection, status: int, code: str, detail: str, field_errors: Iterable[errors.FieldError] = ()
 ) -> dict[str, Any]:
-    """The body of an error answer."""
+    """The body of an error answer, in the language of the request."""
+    locale = language_of(request)
     body: dict[str, Any] = {
         "type": f"urn:rackhand:{code}",
-        "title": HTTPStatus(status).phrase,
+        "title": localised(locale, _TITLES.get(status) or HTTPStatus(status).phrase),
         "status": status,
-        "detail": detail,
-        "instance": instance,
+        "detail": localised(locale, detail),
+        "instance": request.scope.get("path", ""),
     }
-    listed = [{"path": error.path, "message": error.message} for error in field_errors]
+    listed = [{"path": error.path, "message": localised(locale, error.message)} for error in field_errors]
     return body | ({"errors": listed} if listed else {})
 
 
@@ -64,7 +108,7 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     elif status == 500:
         _log.error("request failed", path=path, method=request.scope.get("method"), exc_info=error)
     field_errors = error.errors if isinstance(error, errors.Invalid) else ()
-    body = problem(status, _code(error, status), _detail(error, status), path, field_errors)
+    body = problem(request, status, _code(error, status), _detail(error, status), field_errors)
     return Response(msgspec.json.encode(body), status_code=status, media_type=PROBLEM_TYPE, headers=_headers(error))
 
 
@@ -75,23 +119,15 @@ def _code(error: Exception, status: int) -> str:
 
 
 def _detail(error: Exception, status: int) -> str:
-    if status == 500:
-        return "the server failed at this request; its log has the reason under the X-Request-Id of this answer"
-    if isinstance(error, errors.RackhandError):
+    if isinstance(error, errors.RackhandError) and status != 500:
         return error.detail
-    if status == 405:
-        return "this path does not know the method; nothing was changed"
-    if status == 404:
-        return "there is nothing at this path; see /api/openapi.json"
-    if status == 413:
-        return "the body is larger than this path takes; nothing was changed: send less"
-    return str(getattr(error, "detail", "") or HTTPStatus(status).phrase)
+    return _DETAILS.get(status) or str(getattr(error, "detail", "") or HTTPStatus(status).phrase)
 
 
 def _headers(error: Exception) -> dict[str, str]:
     if isinstance(error, errors.NotAuthenticated):
         return {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, errors.Busy):
+    if isinstance(error, errors.Busy | errors.TooMany):
         return {"Retry-After": str(error.retry_after_s)}
     given: Mapping[str, str] | None = getattr(error, "headers", None)
     return dict(given or {})

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from rackhand.server.errors import PROBLEM_TYPE, problem
+from rackhand.server.errors import MISDIRECTED, PROBLEM_TYPE, Connection, problem
 from rackhand.server.metrics import Metrics
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -88,8 +88,8 @@ def _marked(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tup
 
 
 async def _misdirected(scope: Scope, send: Send) -> None:
-    detail = "this server does not answer to that Host name; nothing was changed: add it to RACKHAND_ALLOWED_HOSTS"
-    body = msgspec.json.encode(problem(421, "misdirected", detail, scope["path"]))
+    scope.setdefault("state", {})  # the application, which makes it, is not reached
+    body = msgspec.json.encode(problem(Connection(scope), 421, "misdirected", MISDIRECTED))
     headers = [(b"content-type", PROBLEM_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 421, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

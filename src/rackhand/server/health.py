@@ -43,7 +43,11 @@ async def readyz(room: Room) -> Response:
     except (TimeoutError, OSError, RackhandError) as error:
         raise Busy("the database does not answer; nothing was changed: look at its log") from error
     if not state.is_current:
-        raise Busy(f"the database has schema {state.current}, needed is {state.head}: run rackhand db upgrade")
+        raise Busy(
+            "the database has schema {current}, needed is {head}: run rackhand db upgrade",
+            current=state.current,
+            head=state.head,
+        )
     if not room.is_sweeping():
         raise Busy("the sweep does not run; see the server's log")
     return answer(Ready("ok", "ok", "ok"))

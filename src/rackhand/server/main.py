@@ -112,8 +112,10 @@ def bind(settings: Settings) -> socket.socket:
     except OSError as error:
         sock.close()
         raise Conflict(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; nothing was started: "
-            "choose another --port, or 0 for a free one",
+            "cannot listen on {host}:{port}: {reason}; nothing was started: choose another --port, or 0 for a free one",
+            host=settings.host,
+            port=settings.port,
+            reason=error.strerror,
             code="port",
         ) from error
     return sock

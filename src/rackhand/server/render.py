@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from rackhand.core.clock import to_rfc3339
+from rackhand.core.message import Message
 
 
 def to_json(view: object) -> bytes:
@@ -14,7 +15,14 @@ def to_json(view: object) -> bytes:
 
 def to_plain(view: object) -> Any:
     """Plain JSON values of a view, times rendered."""
-    return _with_times(msgspec.to_builtins(view, str_keys=True))
+    return _with_times(msgspec.to_builtins(view, str_keys=True, enc_hook=_plain))
+
+
+def _plain(value: object) -> str:
+    """A Message is its English text; of any other type that JSON has no form for, msgspec is told that it is one."""
+    if isinstance(value, Message):
+        return str(value)
+    raise NotImplementedError
 
 
 def _with_times(value: Any) -> Any:

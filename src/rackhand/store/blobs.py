@@ -102,7 +102,7 @@ class DirectoryBlobs:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > max_size:
-                    raise TooLarge(f"the content is larger than {max_size} bytes; nothing was stored")
+                    raise TooLarge("the content is larger than {n} bytes; nothing was stored", n=max_size)
                 digest.update(chunk)
                 await asyncio.to_thread(file.write, chunk)
             await asyncio.to_thread(_sync, file)

@@ -7,14 +7,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, exists, select, update
 
+from rackhand.core import reasons
 from rackhand.core.clock import Millis
 from rackhand.core.plan import Candidate
 from rackhand.store.db import Tx
 from rackhand.store.tables import device_conflicts, devices, nodes, sweeps, workspaces
 
 _D = devices.c
-CONFLICT = "conflict"
-DRAINING = "its node is draining"
 CHUNK = 5_000
 """Values in one IN: SQLite takes 32,766 and PostgreSQL 32,767."""
 
@@ -66,8 +65,9 @@ def candidates(tx: Tx, now: Millis, online_window_s: int) -> list[Candidate]:
     for device_id, index_no, serial, node_id, label, labels, is_online, quarantined_at, reason in tx.conn.execute(
         statement
     ):
-        blocked = CONFLICT if serial in doubled else None if quarantined_at is None else f"quarantined: {reason}"
-        blocked = blocked or (DRAINING if node_id in draining else None)
+        quarantined = None if quarantined_at is None else reasons.QUARANTINED.format(reason=reason)
+        blocked = reasons.CONFLICT if serial in doubled else quarantined
+        blocked = blocked or (reasons.DRAINING if node_id in draining else None)
         is_reachable = bool(is_online) and node_id in fresh
         found.append(Candidate(device_id, index_no, serial, node_id, label, labels, is_reachable, blocked))
     return found

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, insert, or_, select, tuple_, update
 
+from rackhand.core import reasons
 from rackhand.core.clock import Millis
 from rackhand.core.plan import PlannedDevice
 from rackhand.core.policy import Policy
@@ -101,7 +102,7 @@ def add(
                 "label": plan.device.label,
                 "status": plan.status.value,
                 "exclusion_reason": None if is_open else plan.reason,
-                "last_error_message": None if is_open else f"the device was left out: {plan.reason}",
+                "last_error_message": None if is_open else reasons.LEFT_OUT.format(reason=plan.reason),
                 "first_step_index": plan.first_step_index,
                 "current_step_index": plan.first_step_index,
                 "step_count": step_count,
@@ -155,7 +156,8 @@ def queued(tx: Tx, run_id: str, node_id: str, *, after_index: int, limit: int) -
 
 
 def _queued(m: Any) -> Queued:
-    blocked = "conflict" if m["conflict"] else f"quarantined: {m['quarantine_reason']}" if m["quarantined_at"] else None
+    quarantined = reasons.QUARANTINED.format(reason=m["quarantine_reason"]) if m["quarantined_at"] else None
+    blocked = reasons.CONFLICT if m["conflict"] else quarantined
     names = [n for n in Queued.__slots__ if n not in ("blocked_by", "runtime_handle")]
     return Queued(
         **{name: m[name] for name in names}, runtime_handle=m["runtime_handle"] or m["serial"], blocked_by=blocked

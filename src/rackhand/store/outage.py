@@ -35,4 +35,8 @@ def _is_outage(error: DBAPIError) -> bool:
 
 def _busy(error: BaseException) -> Busy:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
-    return Busy(f"the database cannot do this now ({reason}); send the same request again", retry_after_s=RETRY_AFTER_S)
+    return Busy(
+        "the database cannot do this now ({reason}); send the same request again",
+        reason=reason,
+        retry_after_s=RETRY_AFTER_S,
+    )

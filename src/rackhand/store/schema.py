@@ -46,8 +46,10 @@ def _upgrade(tx: Tx) -> SchemaState:
         return state
     if state.current not in {None, *(revision.revision for revision in script.walk_revisions())}:
         raise Conflict(
-            f"the database has schema {state.current}, which this program ({state.head}) does not know; "
-            "nothing was changed: start a newer rackhand",
+            "the database has schema {current}, which this program ({head}) does not know; nothing was "
+            "changed: start a newer rackhand",
+            current=state.current,
+            head=state.head,
             code="schema_newer",
         )
     with EnvironmentContext(config, script, fn=lambda rev, _context: script._upgrade_revs("head", rev)) as environment:

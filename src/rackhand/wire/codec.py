@@ -85,17 +85,17 @@ def split(body: bytes) -> tuple[list[bytes], bool]:
     try:
         raw = bytes(_decode_raw(body))
         if not raw.lstrip().startswith(b"{"):
-            raise Malformed("a callback is a JSON object: one event, or {events: [...]}")
+            raise Malformed("a callback is a JSON object: one event, or {{events: [...]}}")
         try:
             events = [bytes(item) for item in _decode_batch(raw).events]
         except ValidationError as error:
             if "`events`" in str(error) and "missing" in str(error):
                 return [raw], False
-            raise Malformed(f"a batch is {{events: [...]}}: {error}") from error
+            raise Malformed("a batch is {{events: [...]}}: {reason}", reason=str(error)) from error
     except _UNREADABLE as error:
-        raise Malformed(f"the body is not JSON: {error}") from error
+        raise Malformed("the body is not JSON: {reason}", reason=str(error)) from error
     if len(events) > MAX_BATCH:
-        raise Malformed(f"a batch holds at most {MAX_BATCH} events, this one {len(events)}")
+        raise Malformed("a batch holds at most {most} events, this one {count}", most=MAX_BATCH, count=len(events))
     return events, True
 
 

@@ -41,7 +41,7 @@ class AdbError(RackhandError):
             )
             if part
         )
-        super().__init__(f"{message} ({where})" if where else message)
+        super().__init__("{text}", text=f"{message} ({where})" if where else message)
         self.message = message
         self.serial = serial
         self.service = service

@@ -12,6 +12,7 @@ from litestar import get, post, put
 from litestar.params import FromPath
 
 from rackhand.core.errors import Conflict, FieldError, Invalid, Malformed, NotAllowed
+from rackhand.core.message import Message
 from rackhand.core.schema import Field, Integer, ListOf, Record, Text
 from rackhand.engine import artifacts, files, work
 from rackhand.engine.artifacts import StoredArtifact
@@ -53,7 +54,10 @@ def _own_node(request: Request, node_id: str) -> str:
     own = actor_of(request).node_id
     if node_id != own:
         raise NotAllowed(
-            f"this token is of node {own}, not of {node_id[:64]}; nothing was changed", code="foreign_node"
+            "this token is of node {own}, not of {node}; nothing was changed",
+            own=own,
+            node=node_id[:64],
+            code="foreign_node",
         )
     return node_id
 
@@ -104,7 +108,7 @@ def _item(raw: bytes, node_id: str, *, is_batch: bool) -> Item:
         return Item(error.event_id, error=str(error))
     if event.node_id != node_id:
         if not is_batch:
-            raise NotAllowed(f"this token is of node {node_id}; nothing was changed", code="foreign_node")
+            raise NotAllowed("this token is of node {node}; nothing was changed", node=node_id, code="foreign_node")
         return Item(event.event_id, error=f"node_id must be {node_id}: a token writes for its own node only")
     if event.type in _NOT_LEASED:
         return Item(event.event_id, event, payload)
@@ -117,9 +121,9 @@ def _item(raw: bytes, node_id: str, *, is_batch: bool) -> Item:
 def _single(reply: Reply) -> SingleAnswer:
     result = reply.results[0]
     if result.status == "stale":
-        raise Conflict(result.error or "the lease is not live", code="lease_mismatch")
+        raise Conflict("{reason}", reason=result.error or Message("the lease is not live"), code="lease_mismatch")
     if result.status == "invalid":
-        raise Invalid([FieldError("", "{reason}", {"reason": result.error or "not a valid event"})])
+        raise Invalid([FieldError("", "{reason}", {"reason": result.error or Message("not a valid event")})])
     single = SingleAnswer(ok=True, duplicate=result.status == "duplicate")
     if reply.server_time:
         single.renewed, single.cancelled = list(reply.renewed), list(reply.cancelled)

@@ -1,0 +1,62 @@
+"""Reasons: what the server writes down about device runs, runs and scans, and how a page knows such a text again.
+
+The database keeps the English text. `recognise` finds its template, so that it can be said in another language; what
+agents and people wrote matches none and stays as it is. A text for the database is made by `template.format(...)`.
+"""
+
+import re
+
+from rackhand.core.message import Message
+
+OFFLINE = "offline"
+NO_NODE = "no node"
+NO_INDEX = "no index"
+CONFLICT = "conflict"
+DRAINING = "its node is draining"
+QUARANTINED = "quarantined: {reason}"
+LEFT_OUT = "the device was left out: {reason}"
+AT_ITS_TURN = "{reason} when its turn came"
+NEVER_STARTED = "the node took this device run {n} times and never started it"
+WENT_SILENT = "node {node} went silent while this device was running; what it did since is unknown"
+NOT_CONFIRMED = "stopped by an operator; the node did not confirm it in time"
+STOPPED_IN_QUEUE = "stopped by an operator before its turn came"
+PAST_DEADLINE = "the run's deadline passed before this device was done"
+NODE_SILENT = "its node has been silent"
+OFFLINE_TOO_LONG = "offline for as long as the policy waits"
+NODE_DELETED = "node {node} was deleted"
+STEP_STOPS_RUN = "step {step} failed on device {device}, and it asks to stop the run"
+NO_DEVICE = "no device could run: all of them were left out"
+SCAN_OF_SILENT = "node {node} is silent; start its agent, or look at its network, and scan again"
+SCAN_UNANSWERED = "node {node} did not finish the scan within {n} s"
+SCAN_WITHOUT_REASON = "the node gave no reason"
+
+TEMPLATES = (
+    *(OFFLINE, NO_NODE, NO_INDEX, CONFLICT, DRAINING),
+    *(NEVER_STARTED, WENT_SILENT, NOT_CONFIRMED, STOPPED_IN_QUEUE, PAST_DEADLINE, NODE_SILENT, OFFLINE_TOO_LONG),
+    *(NODE_DELETED, STEP_STOPS_RUN, NO_DEVICE, SCAN_OF_SILENT, SCAN_UNANSWERED, SCAN_WITHOUT_REASON),
+    *(LEFT_OUT, AT_ITS_TURN, QUARANTINED),
+)
+"""Those that hold another reason come last, the outermost first."""
+_PLACE = re.compile(r"\{(\w+)\}")
+_LONGEST = 2000  # no reason of ours is longer, and matching a text of an agent must not take long
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    literals_and_names = _PLACE.split(template)
+    parts = [f"(?P<{part}>.*)" if i % 2 else re.escape(part) for i, part in enumerate(literals_and_names)]
+    return re.compile("".join(parts), re.DOTALL)
+
+
+_PATTERNS = tuple((template, _pattern(template)) for template in TEMPLATES)
+
+
+def recognise(text: str) -> str:
+    """The Message that a stored text was made from, the reasons inside it too; any other text as it is."""
+    for template, pattern in _PATTERNS if len(text) <= _LONGEST else ():
+        found = pattern.fullmatch(text)
+        if found:
+            values = {
+                name: recognise(value) if name == "reason" else value for name, value in found.groupdict().items()
+            }
+            return Message(template, **values)
+    return text
