@@ -26,7 +26,7 @@ def child(folder: Path, *words: str) -> Iterator[Child]:
 
 def test_a_child_speaks_and_ends_when_asked(tmp_path: Path) -> None:
     with child(tmp_path, *SIM) as started:
-        assert '"control"' in started.first_line(60)
+        assert '"control"' in started.next_line(60)
         started.check()
 
         started.ask_to_end()
@@ -38,7 +38,7 @@ def test_a_child_speaks_and_ends_when_asked(tmp_path: Path) -> None:
 def test_a_child_that_fails_is_reported_with_its_own_words(tmp_path: Path) -> None:
     with child(tmp_path, "sim", "--devices", "no") as started:
         with pytest.raises(ChildEnded, match="ended with code 2") as caught:
-            started.first_line(60)
+            started.next_line(60)
 
         assert "--devices" in caught.value.detail
         with pytest.raises(ChildEnded):
@@ -47,13 +47,13 @@ def test_a_child_that_fails_is_reported_with_its_own_words(tmp_path: Path) -> No
 
 def test_a_child_that_says_nothing_is_reported(tmp_path: Path) -> None:
     with child(tmp_path, *SIM) as started, pytest.raises(ChildEnded, match="did not start within"):
-        started.first_line(0)
+        started.next_line(0)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_child_that_does_not_end_is_killed(tmp_path: Path) -> None:
     with child(tmp_path, *SIM) as started:
-        started.first_line(60)
+        started.next_line(60)
 
         assert not started.await_end(time.monotonic())
         assert started.is_ended
@@ -62,7 +62,7 @@ def test_a_child_that_does_not_end_is_killed(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_child_ends_when_its_leash_is_let_go(tmp_path: Path) -> None:
     with child(tmp_path, *SIM) as started:
-        started.first_line(60)
+        started.next_line(60)
 
         started.let_go()
 

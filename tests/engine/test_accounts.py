@@ -185,11 +185,14 @@ def test_a_login_is_void_if_the_account_changed_while_the_password_was_checked(d
             kim = await person(db, "kim")
             row = await db.read(accounts.find_login, " KIM ")
             assert row is not None
-            await db.read(accounts.require_unchanged, row)
+            before = await db.write(accounts.log_in, row)
+            cookie = await db.write(accounts.log_in, row, replaces=before)
+            assert await db.read(sessions.find_session, before) is None
+            assert await db.read(sessions.find_session, cookie)
             await db.write(accounts.change_user, SYSTEM, kim.id, KEEP, "another hash")
 
             with pytest.raises(NotAllowed):
-                await db.read(accounts.require_unchanged, row)
+                await db.write(accounts.log_in, row)
 
     asyncio.run(story())
 

@@ -23,7 +23,7 @@ from rackhand.server.main import run, set_up_logging
 from rackhand.server.settings import Settings
 settings = Settings(data=Path(sys.argv[1]), port=0, bootstrap_token="b" * 40, log_format="json")
 set_up_logging(settings)
-run(settings, lambda url: print(url, flush=True))
+run(settings, lambda url, _: print(url, flush=True))
 print("closed", flush=True)
 """
 

@@ -1,4 +1,4 @@
-"""Commands of this program as child processes: start, first line, end. Knows nothing of what they do."""
+"""Commands of this program as child processes: start, lines, end. Knows nothing of what they do."""
 
 import os
 import queue
@@ -60,8 +60,8 @@ class Child:
         for line in self._process.stdout:
             self._lines.put(line.decode("utf-8", "replace").rstrip())
 
-    def first_line(self, timeout_s: float) -> str:
-        """What it says first on stdout; ChildEnded with the end of its log if it says nothing in time."""
+    def next_line(self, timeout_s: float) -> str:
+        """What it says next on stdout; ChildEnded with the end of its log if it says nothing in time."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             with suppress(queue.Empty):

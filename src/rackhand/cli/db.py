@@ -3,7 +3,7 @@
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rackhand.store.db import Database
     from rackhand.store.schema import SchemaState
 
+Answer = TypeVar("Answer")
 app = new_app("The database: upgrade or check its schema.")
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the server (rackhand-data)")]
 Url = Annotated[str | None, typer.Option("--database-url", help="postgresql://... or sqlite:///PATH")]
@@ -49,13 +50,13 @@ def load(data: Path | None, database_url: str | None, config: Path | None) -> "S
     return settings.load({"data": data, "database_url": database_url}, os.environ, config)
 
 
-def ask(settings: "Settings", question: "Callable[[Database], Awaitable[SchemaState]]") -> "SchemaState":
+def ask(settings: "Settings", question: "Callable[[Database], Awaitable[Answer]]") -> Answer:
     """Open the database, ask, close it. Unreachable if it does not answer."""
     import asyncio
 
     from rackhand.store.connect import make_database
 
-    async def story() -> "SchemaState":
+    async def story() -> Answer:
         database = make_database(
             settings.database_url or None, settings.data, statement_cache=settings.statement_cache, pool_size=2
         )

@@ -17,6 +17,7 @@ from rackhand.cli.run import run
 from rackhand.cli.runs import app as runs
 from rackhand.cli.serve import serve
 from rackhand.cli.sim import sim
+from rackhand.cli.users import app as users
 
 app = new_app("Run playbooks on racks of Android devices that you own, and see what happened on every one of them.")
 
@@ -42,6 +43,7 @@ app.add_typer(runs, name="runs")
 app.add_typer(devices, name="devices")
 app.add_typer(nodes, name="nodes")
 app.add_typer(playbooks, name="playbooks")
+app.add_typer(users, name="users")
 app.command("sim")(sim)
 app.add_typer(db, name="db")
 app.command("doctor")(doctor)

@@ -16,7 +16,8 @@ def serve(
     config: Annotated[Path | None, typer.Option(help="TOML file of settings")] = None,
     behind_proxy: Annotated[bool | None, typer.Option(help="A proxy on this machine ends TLS")] = None,
 ) -> None:
-    """Run the server. Prints `Ready http://HOST:PORT` once it answers. Settings: RACKHAND_* (docs/settings.md)."""
+    """Run the server. Prints `Ready http://HOST:PORT` once it answers, then how to log in. Settings: RACKHAND_*
+    (docs/settings.md)."""
     import asyncio
 
     from rackhand.server import main, settings
@@ -29,6 +30,12 @@ def serve(
     main.set_up_logging(loaded)
     with reported():
         try:
-            asyncio.run(main.serve(loaded, lambda url: print(f"Ready {url}", flush=True)))
+            asyncio.run(main.serve(loaded, tell))
         except KeyboardInterrupt:
             raise SystemExit(int(Exit.SUCCEEDED)) from None
+
+
+def tell(url: str, secret: str | None) -> None:
+    """Two lines of stdout: the address, and the login; a one-time link while no administrator has a password."""
+    login = f"Log in: {url}/login" if secret is None else f"Log in (once, 24 h): {url}/login/{secret}"
+    print(f"Ready {url}\n{login}", flush=True)

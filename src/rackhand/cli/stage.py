@@ -49,6 +49,7 @@ class Stage:
         self._environment["ADB_USB"] = "0"  # no adb server of a demo looks at real phones
         self.token = secrets.token_urlsafe(32)
         self.url = ""
+        self.login = ""
         self.control = ""
         self._server_ports: list[int] = []
         self._groups: list[list[str]] = []
@@ -73,11 +74,12 @@ class Stage:
         words = ["sim", "--devices", str(cast.devices), "--nodes", str(cast.nodes), "--front", cast.front]
         sim = self._start("sim", [*words, "--scenario", cast.scenario, "--seed", str(cast.seed)])
         self._others.append(sim)
-        said = json.loads(sim.first_line(START_S))
+        said = json.loads(sim.next_line(START_S))
         self.control = said["control"]
         self._server_ports = said["server_ports"]
         self._groups = [group for group in said["groups"] if group]
-        self.url = server.first_line(START_S).removeprefix("Ready ")
+        self.url = server.next_line(START_S).removeprefix("Ready ")
+        self.login = server.next_line(START_S).partition(": ")[2]
 
     def start_agent(self, position: int, node_id: str, token: str) -> None:
         """The agent of the node at `position`: on its simulated adb server, or on an adb server of its own."""

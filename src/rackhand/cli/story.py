@@ -127,6 +127,7 @@ def _tell(stage: Stage, cast: Cast, wish: Wish) -> bool:
     for position, node_id in enumerate(stage.node_ids):
         stage.start_agent(position, node_id, _enrol(client, node_id))
     say(f"Server: {stage.url}")
+    say(f"Log in: {stage.login}")
     _await_devices(stage, client, cast)
     _start_scenario(stage, client)
     run, duration_s = _run(stage, client, cast, wish)

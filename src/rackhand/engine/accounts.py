@@ -12,7 +12,7 @@ from rackhand.core.errors import Conflict, NotAllowed, NotFound
 from rackhand.core.schema import Boolean, Choice, Field, Record, Text
 from rackhand.engine.access import Actor, Role, audit
 from rackhand.engine.passwords import PASSWORD
-from rackhand.engine.sessions import Session
+from rackhand.engine.sessions import Session, end_cookie, open_session
 from rackhand.store import accounts as rows
 from rackhand.store import sessions
 from rackhand.store.accounts import UserRow
@@ -126,11 +126,17 @@ def find_login(tx: Tx, name: str) -> UserRow | None:
     return user if user is not None and user.is_active else None
 
 
-def require_unchanged(tx: Tx, user: UserRow) -> None:
-    """NotAllowed if the person was deactivated or got another password while the old one was checked."""
+def log_in(
+    tx: Tx, user: UserRow, *, replaces: str | None = None, user_agent: str | None = None, remote_addr: str | None = None
+) -> str:
+    """Open a session after the password of `user` was found right: the new cookie's value. The session of the cookie
+    `replaces` ends. NotAllowed if the person was deactivated or got another password while it was checked."""
     now = rows.get_user(tx, user.id)
     if now is None or not now.is_active or now.password_hash != user.password_hash:
         raise NotAllowed("the account was changed meanwhile; nobody was logged in: try again", code="login")
+    if replaces:
+        end_cookie(tx, replaces)
+    return open_session(tx, user.id, user_agent=user_agent, remote_addr=remote_addr)
 
 
 def has_admin(tx: Tx) -> bool:

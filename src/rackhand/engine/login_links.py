@@ -9,7 +9,7 @@ import secrets
 from rackhand.core.errors import Conflict, NotFound
 from rackhand.engine import accounts
 from rackhand.engine.access import SYSTEM, Actor, audit
-from rackhand.engine.sessions import hash_secret, open_session
+from rackhand.engine.sessions import end_cookie, hash_secret, open_session
 from rackhand.store import sessions as rows
 from rackhand.store.db import Tx
 
@@ -40,13 +40,17 @@ def is_link(tx: Tx, secret: str) -> bool:
     return rows.is_link(tx, hash_secret(secret))
 
 
-def use_link(tx: Tx, secret: str, *, user_agent: str | None = None, remote_addr: str | None = None) -> str:
-    """Log in by a link: the new cookie's value. The person's other links die with it. NotFound if it was used, ran
-    out or never was."""
+def use_link(
+    tx: Tx, secret: str, *, replaces: str | None = None, user_agent: str | None = None, remote_addr: str | None = None
+) -> str:
+    """Log in by a link: the new cookie's value. The person's other links die with it, and the session of the cookie
+    `replaces`. NotFound if it was used, ran out or never was."""
     user_id = rows.take_link(tx, hash_secret(secret))
     if user_id is None:
         raise NotFound(
             "this link was used already or ran out; nobody was logged in: `rackhand users link` makes a new one"
         )
     rows.delete_links_of(tx, user_id)
+    if replaces:
+        end_cookie(tx, replaces)
     return open_session(tx, user_id, user_agent=user_agent, remote_addr=remote_addr)

@@ -25,8 +25,10 @@ from rackhand.server.api import (
     scans,
     status,
     tokens,
+    users,
     work,
 )
+from rackhand.server.attempts import Attempts
 from rackhand.server.auth import authorise
 from rackhand.server.background import Ticker
 from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
@@ -56,6 +58,7 @@ MODULES = (
     scans,
     status,
     work,
+    users,
     *WEB_MODULES,
 )
 """Each has `handlers`."""
@@ -112,6 +115,7 @@ def _furnish(database: Database, settings: Settings) -> Parts:
         artifacts=DirectoryBlobs(settings.data / "artifacts"),
         ticker=Ticker(tick, periods.sweep_ms, metrics),
         callbacks=CallbackWriter(database, periods, wakeups.wake, settings.callback_queue),
+        attempts=Attempts(),
     )
 
 

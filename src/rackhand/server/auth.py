@@ -2,17 +2,19 @@
 
 import hashlib
 import hmac
-from typing import Any
+from typing import Any, cast
 
 from litestar.connection import ASGIConnection
 from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers import BaseRouteHandler
 
 from rackhand.core.errors import FieldError, NotAllowed, NotAuthenticated, NotFound, UpgradeRequired
+from rackhand.core.message import word
 from rackhand.core.schema import Integer, Spec, Text
 from rackhand.engine import access
 from rackhand.engine.access import Actor, Role
-from rackhand.server.contract import NODE, PUBLIC, Audience, Operation
+from rackhand.server import session_cookie
+from rackhand.server.contract import NODE, PUBLIC, Audience, Operation, Request
 from rackhand.server.room import Room
 
 PROTOCOLS = frozenset({"1"})
@@ -51,15 +53,20 @@ async def _admit(connection: Connection, wanted: Role | Audience) -> None:
         raise NotAllowed("node tokens may not call this; nothing was changed: send an API token")
     elif not isinstance(wanted, Role) or not actor.role.includes(wanted):
         raise NotAllowed(
-            f"this needs the role {wanted.value}, and yours is {actor.role.value}; nothing was changed", code="role"
+            "this needs the role {wanted}, and yours is {role}; nothing was changed",
+            wanted=word(wanted.value),
+            role=word(actor.role.value),
+            code="role",
         )
 
 
 async def authenticate(connection: Connection) -> Actor:
-    """The actor behind the credential. The place where session cookies will be looked up, too."""
+    """The actor behind the token in the header, or else behind the session cookie."""
     token = credential(connection)
+    if token is None:
+        return await _by_cookie(connection)
     room: Room = connection.app.state.room
-    remote = connection.client.host if connection.client else None
+    remote = session_cookie.remote_of(connection)
     bootstrap = room.settings.bootstrap_token
     if bootstrap and hmac.compare_digest(bootstrap.encode(), token.encode("utf-8", "surrogateescape")):
         return Actor("bootstrap", "bootstrap", Role.ADMIN, None, remote)
@@ -69,32 +76,43 @@ async def authenticate(connection: Connection) -> Actor:
     return actor
 
 
-def credential(connection: Connection) -> str:
-    """The token of the Authorization or X-Node-Auth header; NotAuthenticated if there is none."""
+async def _by_cookie(connection: Connection) -> Actor:
+    session = await session_cookie.find(connection)
+    if session is None:
+        raise NotAuthenticated(
+            "no credential came with the request; nothing was changed: log in, or send Authorization: Bearer <token>"
+        )
+    await session_cookie.require_own_page(cast(Request, connection), session)
+    return session.actor(session_cookie.remote_of(connection))
+
+
+def credential(connection: Connection) -> str | None:
+    """The token of the Authorization or X-Node-Auth header."""
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
-    node_token = connection.headers.get("x-node-auth", "").strip()
-    if node_token:
-        return node_token
-    raise NotAuthenticated(
-        "no credential came with the request; nothing was changed: send Authorization: Bearer <token>"
-    )
+    return connection.headers.get("x-node-auth", "").strip() or None
 
 
 def _check_protocol(connection: Connection) -> None:
     version = connection.headers.get("x-rackhand-protocol", "1").strip()
     if version not in PROTOCOLS:
         raise UpgradeRequired(
-            f"this server speaks protocol {', '.join(sorted(PROTOCOLS))}, the node sent {version[:20]!r}; "
-            "nothing was changed: update the older of the two"
+            "this server speaks protocol {protocols}, the node sent {version!r}; nothing was changed: "
+            "update the older of the two",
+            protocols=", ".join(sorted(PROTOCOLS)),
+            version=version[:20],
         )
 
 
 def require_own_node(actor: Actor, node_id: str) -> None:
     """NotAllowed unless a node speaks for itself."""
     if actor.node_id != node_id:
-        raise NotAllowed(f"the token is that of node {actor.node_id}, not of {node_id[:80]!r}; nothing was changed")
+        raise NotAllowed(
+            "the token is that of node {own}, not of {node!r}; nothing was changed",
+            own=actor.node_id,
+            node=node_id[:80],
+        )
 
 
 def _check_path(params: dict[str, Any], declared: Operation) -> None:
@@ -103,4 +121,4 @@ def _check_path(params: dict[str, Any], declared: Operation) -> None:
         errors: list[FieldError] = []
         spec.check(value, f"/{name}", errors)
         if errors:
-            raise NotFound(f"there is nothing with this {name}: it {errors[0].message}")
+            raise NotFound("there is nothing with this {name}: it {message}", name=name, message=errors[0].message)

@@ -9,8 +9,9 @@ from typing import Any
 from httpx import ASGITransport, AsyncClient, Response
 from litestar import Litestar
 
-from rackhand.engine import enrolment, tokens
+from rackhand.engine import accounts, enrolment, sessions, tokens
 from rackhand.engine.access import SYSTEM, Role
+from rackhand.server import session_cookie
 from rackhand.server.app import make_app, room_of
 from rackhand.server.room import Parts
 from rackhand.server.settings import Settings
@@ -18,18 +19,21 @@ from rackhand.store.db import Database
 from rackhand.store.fake import DatabasePlace, FakeClock
 
 BOOTSTRAP = "bootstrap-token-of-the-tests-0123456789"
+ORIGIN = "http://127.0.0.1"
 _NEVER_MS = 604_800_000
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """A running application: `get`, `post` ... send the credential of `token`; None sends none."""
+    """A running application: `get`, `post` ... send the credential of `token`; None sends none. A person in a browser
+    (`person`) has a cookie in `client` instead, and `csrf`, which goes with every change."""
 
     app: Litestar
     db: Database
     clock: FakeClock
     client: AsyncClient
     token: str | None = BOOTSTRAP
+    csrf: str | None = None
 
     @property
     def room(self) -> Parts:
@@ -48,8 +52,23 @@ class Api:
         """Called with the token of a newly enrolled node."""
         return self.using((await self.db.write(enrolment.enrol, SYSTEM, {"id": node_id, "name": None})).token)
 
+    def browser(self, cookie: str | None = None) -> "Api":
+        """A browser of its own, with the session of `cookie`."""
+        client = AsyncClient(transport=ASGITransport(app=self.app, raise_app_exceptions=False), base_url=ORIGIN)  # type: ignore[arg-type]
+        if cookie is not None:
+            client.cookies.set(session_cookie.NAME, cookie, "127.0.0.1")
+        csrf = None if cookie is None else sessions.csrf_token_of(cookie)
+        return Api(self.app, self.db, self.clock, client, None, csrf)
+
+    async def person(self, role: Role = Role.ADMIN, name: str | None = None) -> "Api":
+        """Called by a new person who is logged in; without a password."""
+        user = await self.db.write(accounts.create_user, SYSTEM, name or f"the {role}", role.value, None)
+        return self.browser(await self.db.write(sessions.open_session, user.id))
+
     async def send(self, method: str, path: str, **options: Any) -> Response:
         headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        if self.csrf is not None and method not in ("GET", "HEAD"):
+            headers[session_cookie.HEADER] = self.csrf
         return await self.client.request(method, path, headers=headers | options.pop("headers", {}), **options)
 
     async def get(self, path: str, **options: Any) -> Response:
@@ -60,6 +79,9 @@ class Api:
 
     async def put(self, path: str, **options: Any) -> Response:
         return await self.send("PUT", path, **options)
+
+    async def patch(self, path: str, **options: Any) -> Response:
+        return await self.send("PATCH", path, **options)
 
     async def delete(self, path: str, **options: Any) -> Response:
         return await self.send("DELETE", path, **options)
@@ -85,5 +107,5 @@ class ServerPlace:
         async with self.database.started() as db:
             app = make_app(db, Settings(data=self.data, **self.settings | settings))
             transport = ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
-            async with app.lifespan(), AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            async with app.lifespan(), AsyncClient(transport=transport, base_url=ORIGIN) as client:
                 yield Api(app, db, self.database.clock, client)

@@ -16,6 +16,7 @@ import uvicorn
 from uvicorn.server import HANDLED_SIGNALS
 
 from rackhand.core.errors import Conflict
+from rackhand.engine import login_links
 from rackhand.server.app import make_app, room_of
 from rackhand.server.settings import SettingError, Settings
 from rackhand.store import schema
@@ -54,15 +55,19 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def run(settings: Settings, ready: Callable[[str], None]) -> None:
+Ready = Callable[[str, str | None], None]
+"""Gets the address once it answers, and the secret of a one-time link while no administrator has a password."""
+
+
+def run(settings: Settings, ready: Ready) -> None:
     """`serve` in an event loop of its own: uvloop where it is installed."""
     factory = uvicorn.Config("", log_config=None).get_loop_factory()
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(serve(settings, ready))
 
 
-async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` gets the address once it answers. SettingError or Conflict before that."""
+async def serve(settings: Settings, ready: Ready) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` is called once it answers. SettingError or Conflict before that."""
     check_binding(settings)
     settings.data.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(bind(settings)) as sock:
@@ -75,8 +80,10 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
         await database.start()
         try:
             await schema.upgrade(database)
+            secret = await database.write(login_links.first_link)
             app = make_app(database, settings)
-            server = Server(_config(app, settings), room_of(app).wakeups.close, lambda: ready(address(settings, sock)))
+            end_polls = room_of(app).wakeups.close
+            server = Server(_config(app, settings), end_polls, lambda: ready(address(settings, sock), secret))
             await server.serve(sockets=[sock])
         finally:
             await database.close()

@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 
 from rackhand.core.lease import Periods
 from rackhand.engine.callbacks import CallbackWriter
+from rackhand.server.attempts import Attempts
 from rackhand.server.background import Ticker
 from rackhand.server.metrics import Metrics
 from rackhand.server.settings import Settings
@@ -18,7 +19,7 @@ from rackhand.store.schema import SchemaState, check
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One server's database, settings, long-poll hub, metrics and file stores (uploads and artifacts)."""
+    """One server's database, settings, long-poll hub, metrics, file stores (uploads, artifacts), login counters."""
 
     db: Database
     settings: Settings
@@ -29,6 +30,7 @@ class Parts:
     artifacts: BlobStore
     ticker: Ticker
     callbacks: CallbackWriter
+    attempts: Attempts
 
     async def check_schema(self) -> SchemaState:
         return await check(self.db)
