@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from litestar import get
+from litestar.params import FromPath
 
 from rackhand.core.errors import NotFound
 from rackhand.server.contract import PUBLIC, Content, Response, operation
@@ -54,7 +55,7 @@ def _read(name: str) -> Any:
     "/static/dist/{name:str}",
     **operation("A built file", role=PUBLIC, answers={200: Content(tuple(sorted(_TYPES.values())))}, page=True),
 )
-async def built(name: str) -> Response:
+async def built(name: FromPath[str]) -> Response:
     path = DIST / name
     if path.suffix not in _TYPES or path.parent != DIST or not path.is_file():
         raise NotFound("there is no such built file")

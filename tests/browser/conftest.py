@@ -1,0 +1,141 @@
+"""A real browser on real pages. Chromium is Debian's; Playwright's own browsers are never downloaded.
+
+    def test_a_tile_changes(site: Site, visit: Visit) -> None:
+        page = visit("/devices")                                   # logged in as admin, English, light, 1440 px
+        page = visit("/devices", language="ko", theme="dark", width=390, js=False, role=Role.VIEWER)
+        expect(page.get_by_role("link", name="3 · online · idle")).to_be_visible()
+        site.do(lambda lab: lab.beat("PC-01", ...))                # something happens in the fleet
+
+`site` is one server for all tests of a module, filled by `furnish` (fleet.py): add to it, and do not rely on being alone.
+`empty_site` is one without devices. Every page fails its test if the console shows an error, a script throws or the
+Content-Security-Policy is violated; what a test causes on purpose it names: `visit(..., expected=r"503")`.
+Under the strict policy `page.wait_for_function("text")` is refused: wait by `expect(...)`.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from rackhand.engine.access import Role
+from rackhand.server.fake_site import Site
+from rackhand.server.session_cookie import NAME
+from tests.browser.fleet import furnish
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WAIT_MS = 30_000
+_WATCH_POLICY = """
+document.addEventListener("securitypolicyviolation", (event) =>
+  console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
+"""
+expect.set_options(timeout=WAIT_MS)
+
+
+@dataclass
+class Visit:
+    """Opens pages, each in a context of its own, and keeps what they complained of."""
+
+    browser: Browser
+    site: Site
+    contexts: list[BrowserContext] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+
+    def __call__(
+        self,
+        path: str,
+        *,
+        language: str = "en",
+        theme: str = "light",
+        width: int = 1440,
+        height: int = 900,
+        js: bool = True,
+        role: Role | None = Role.ADMIN,
+        expected: str = "",
+        site: Site | None = None,
+        **options: Any,
+    ) -> Page:
+        where = site or self.site
+        if expected:
+            self.expected.append(expected)
+        context = self.browser.new_context(
+            base_url=where.url,
+            viewport={"width": width, "height": height},
+            java_script_enabled=js,
+            color_scheme="dark" if theme == "dark" else "light",
+            locale=language,
+            **options,
+        )
+        self.contexts.append(context)
+        context.set_default_timeout(WAIT_MS)
+        if role is not None:
+            context.add_cookies([{"name": NAME, "value": where.cookie(role), "url": where.url}])
+        context.add_init_script(_WATCH_POLICY)
+        page = context.new_page()
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        page.goto(path)
+        return page
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def close(self) -> list[str]:
+        """Ends everything; the complaints that nobody expected."""
+        for context in self.contexts:
+            context.close()
+        return [text for text in self.complaints if not any(re.search(known, text) for known in self.expected)]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests of this process."""
+    if not Path(CHROMIUM).exists():
+        reason = "no /usr/bin/chromium here: `make browser` installs Debian's, as root"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server with a fleet in every state."""
+    folder = tmp_path_factory.mktemp("site")
+    with Site(folder) as opened:
+        furnish(opened)
+        yield opened
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server that was just installed."""
+    with Site(tmp_path_factory.mktemp("empty")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def visit(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """Opens pages of `site`, or of the site given; see above."""
+    names = [name for name in ("site", "empty_site") if name in request.fixturenames]
+    opened = Visit(chromium, request.getfixturevalue(names[0] if names else "site"))
+    yield opened
+    assert opened.close() == []

@@ -1,0 +1,62 @@
+"""A fleet for the pages: two nodes, 30 phones, and runs in every state, with names that try to be more than text."""
+
+from rackhand.engine import devices
+from rackhand.engine.access import SYSTEM
+from rackhand.engine.fake import Lab
+from rackhand.server.fake_site import Site
+from rackhand.wire.messages import Job, ReportedDevice
+
+HOSTILE = '<img src=x onerror="alert(1)"> \u202eesrever ' + "x" * 150
+SHELL = {"kind": "shell", "params": {"command": "getprop ro.build.version.release"}}
+
+
+def furnish(site: Site) -> None:
+    """Fill the site."""
+    site.do(_furnish)
+
+
+async def _furnish(lab: Lab) -> None:
+    first = await lab.node("PC-01", 20, model="Pixel 7", os_version="14", battery=80, temperature_c=31.5)
+    second = await lab.node("PC-02", 10, model="Galaxy S23", os_version="13", battery=9, storage_free_mb=120)
+    await lab.beat("PC-01", [*first[:18], *(_gone(phone) for phone in first[18:])])
+    await lab.beat("PC-02", second)
+    await lab.db.write(devices.change_at, SYSTEM, 2, {"label": HOSTILE, "labels": {"rack": "a"}})
+    await _ended(lab)
+    await _going_on(lab)
+
+
+def _gone(phone: ReportedDevice) -> ReportedDevice:
+    phone.online, phone.adb_state = False, "offline"
+    phone.last_error_message = "device offline"
+    return phone
+
+
+async def _ended(lab: Lab) -> None:
+    """A run that succeeded, and one that failed on some devices and skipped two."""
+    playbook = await lab.playbook({"kind": "screenshot"}, SHELL, title="Morning check")
+    await lab.run(playbook, {"scope": "indexes", "indexes": "1-4"}, policy={"concurrency": 10}, title="All well")
+    for job in (await lab.pull("PC-01")).jobs:
+        await lab.execute("PC-01", job)
+    await lab.run(playbook, {"scope": "nodes", "nodes": ["PC-01"]}, policy={"concurrency": 32}, title=HOSTILE)
+    for job in (await lab.pull("PC-01")).jobs:
+        lab.clock.advance(700)
+        await lab.execute("PC-01", job, "failed" if job.device.index in (3, 7, 11) else "succeeded")
+
+
+async def _going_on(lab: Lab) -> None:
+    """A run under way: one device done, one in its second step, one waiting, the others queued."""
+    steps = ({"kind": "screenshot"}, SHELL | {"probability": 0.5}, {"kind": "wait", "params": {"duration_ms": 1000}})
+    playbook = await lab.playbook(*steps, title="Playback check")
+    await lab.run(
+        playbook, {"scope": "nodes", "nodes": ["PC-02"]}, policy={"concurrency": 3}, seed=7, title="Under way"
+    )
+    done, busy, waiting = (await lab.pull("PC-02")).jobs
+    await lab.execute("PC-02", done)
+    await lab.report(lab.started("PC-02", busy), lab.step("PC-02", busy, 2, 0, "succeeded"))
+    await lab.report(lab.step("PC-02", busy, 3, 2, "running", output_tail="line one\nline two\n", output_lines=2))
+    await lab.report(lab.started("PC-02", waiting), lab.step("PC-02", waiting, 2, 0, "running"), _waits(lab, waiting))
+
+
+def _waits(lab: Lab, job: Job) -> dict[str, object]:
+    facts = {"status": "waiting", "step_index": 0, "grace_left_ms": 15_000, "reason": "device offline"}
+    return lab.event("PC-02", job, "task_progress", 3, **facts)
