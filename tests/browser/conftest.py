@@ -6,7 +6,7 @@
         expect(page.get_by_role("link", name="3 · online · idle")).to_be_visible()
         site.do(lambda lab: lab.beat("PC-01", ...))                # something happens in the fleet
 
-`site` is one server for all tests of a module, filled by `furnish` (fleet.py): add to it, and do not rely on being alone.
+`site` is one server for all tests of a module, filled by `furnish` (fleet.py): add to it; you are not alone there.
 `empty_site` is one without devices. Every page fails its test if the console shows an error, a script throws or the
 Content-Security-Policy is violated; what a test causes on purpose it names: `visit(..., expected=r"503")`.
 Under the strict policy `page.wait_for_function("text")` is refused: wait by `expect(...)`.
@@ -22,11 +22,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from tests.browser.fleet import furnish
 
 from rackhand.engine.access import Role
 from rackhand.server.fake_site import Site
 from rackhand.server.session_cookie import NAME
-from tests.browser.fleet import furnish
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [

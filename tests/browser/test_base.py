@@ -1,7 +1,6 @@
 """The frame of every page: what stands around the pages' own content."""
 
 from playwright.sync_api import expect
-
 from tests.browser.conftest import Visit
 
 

@@ -107,7 +107,7 @@ class Site:
         async with self._place.started() as db:
             await schema.upgrade(db)
             app = make_app(db, self._settings)
-            config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)  # type: ignore[arg-type]
+            config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
             server = Server(config, room_of(app).wakeups.close, self._ready.set)
             self._open = _Open(asyncio.get_running_loop(), db, server, room_of(app))
             await server.serve(sockets=[self._socket])
