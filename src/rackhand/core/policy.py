@@ -6,10 +6,16 @@ from typing import Any
 
 from rackhand.core.assets import Effect
 from rackhand.core.clock import Millis
-from rackhand.core.schema import AnyOf, Choice, Field, Integer, Record
+from rackhand.core.schema import AnyOf, Choice, Field, Integer, Record, Spec, parse
 from rackhand.core.states import UNKNOWN_OUTCOMES, StepStatus
 
 _DAY_S = 86_400
+
+
+def _spec_of(entry: Spec | Field) -> Spec:
+    return entry.spec if isinstance(entry, Field) else entry
+
+
 POLICY = Record(
     {
         "concurrency": Field(Integer(1, 1000), 1),
@@ -21,6 +27,10 @@ POLICY = Record(
         "deadline_s": Field(Integer(1, 30 * _DAY_S), _DAY_S),
     }
 )
+DEFAULTS: dict[str, Any] = parse(POLICY, {})
+"""What holds where neither the run nor the workspace says anything."""
+POLICY_CHANGES = Record({name: Field(_spec_of(entry), None) for name, entry in POLICY.fields.items()})
+"""The same fields, each of them optional or null: only what differs from the defaults."""
 BACKOFF_MS = 1000
 BACKOFF_MAX_MS = 60_000
 

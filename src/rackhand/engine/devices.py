@@ -111,7 +111,7 @@ def give_index(tx: Tx, actor: Actor, device_id: str) -> DeviceDetail:
     row = device_views.of(tx, device_id, for_update=True)
     if row.index_no is None:
         rev = inventory.touch_fleet(tx, layout=True)
-        index = sightings.lowest_free_index(tx)
+        (index,) = sightings.lowest_free_indexes(tx, 1)
         devices.change(tx, row.id, index_no=index, rev=rev)
         audit(tx, actor, "device.change", f"device:{row.id}", {"serial": row.serial, "index_no": index})
     return by_id(tx, row.id)

@@ -8,10 +8,10 @@ from rackhand.core import dice, template
 from rackhand.core.assets import KINDS
 from rackhand.core.errors import FieldError, Invalid, NotFound
 from rackhand.core.playbook import RUN_PARAMS, STEPS, Step
-from rackhand.core.policy import POLICY, Policy
+from rackhand.core.policy import POLICY_CHANGES, Policy
 from rackhand.core.schema import Field, Integer, Record, Text
 from rackhand.core.target import TARGET
-from rackhand.engine import playbooks
+from rackhand.engine import playbooks, preferences
 from rackhand.store.db import Tx
 
 _ID = Text(min=1, max=64)
@@ -23,7 +23,7 @@ RUN_REQUEST = Record(
         "title": Field(Text(min=1, max=200), None),
         "target": TARGET,
         "params": Field(RUN_PARAMS, {}),
-        "policy": Field(POLICY, None),
+        "policy": Field(POLICY_CHANGES, None),
         "seed": Field(Integer(0, dice.MAX_SEED), None),
     }
 )
@@ -47,7 +47,7 @@ class Resolved:
         return self.playbook_id is None
 
 
-def resolve(tx: Tx, request: dict[str, Any], *, default_policy: Policy | None = None) -> Resolved:
+def resolve(tx: Tx, request: dict[str, Any]) -> Resolved:
     """Check what a shape alone cannot: that the playbook exists, that steps fit, that every placeholder has a value."""
     errors: list[FieldError] = []
     if (request["playbook_id"] is None) == (request["steps"] is None):
@@ -58,7 +58,7 @@ def resolve(tx: Tx, request: dict[str, Any], *, default_policy: Policy | None = 
         template.check(step.params, f"/steps/{i}/params", errors, request["params"])
     if errors:
         raise Invalid(errors)
-    policy = Policy.of(request["policy"]) if request["policy"] is not None else default_policy or Policy()
+    given = {name: value for name, value in (request["policy"] or {}).items() if value is not None}
     return Resolved(
         title=request["title"] or title,
         playbook_id=request["playbook_id"],
@@ -66,7 +66,7 @@ def resolve(tx: Tx, request: dict[str, Any], *, default_policy: Policy | None = 
         steps=tuple(steps),
         target={key: value for key, value in request["target"].items() if value is not None},
         params=request["params"],
-        policy=policy,
+        policy=Policy.of(preferences.default_policy(tx).as_json() | given),
         seed=request["seed"],
     )
 

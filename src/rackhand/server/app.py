@@ -28,6 +28,7 @@ from rackhand.server.api import (
     users,
     work,
 )
+from rackhand.server.api import settings as workspace_settings
 from rackhand.server.attempts import Attempts
 from rackhand.server.auth import authorise
 from rackhand.server.background import Ticker
@@ -35,6 +36,7 @@ from rackhand.server.contract import PUBLIC, Content, Response, answer, operatio
 from rackhand.server.gate import Gate
 from rackhand.server.metrics import Metrics
 from rackhand.server.openapi import document
+from rackhand.server.retention import remove_old
 from rackhand.server.room import Parts
 from rackhand.server.settings import Settings
 from rackhand.server.wakeups import Wakeups
@@ -56,6 +58,7 @@ MODULES = (
     devices,
     nodes,
     scans,
+    workspace_settings,
     status,
     work,
     users,
@@ -120,14 +123,23 @@ def _furnish(database: Database, settings: Settings) -> Parts:
 
 
 def _background(room: Parts) -> Callable[[Litestar], Any]:
+    keeper: Ticker
+
+    async def keep() -> None:
+        await remove_old(room.db, room.artifacts, lambda: keeper.is_closing)
+
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        nonlocal keeper
         await room.callbacks.start()
         room.ticker.start()
+        keeper = Ticker(keep, room.settings.retention_ms, None, "retention")
+        keeper.start()
         try:
             yield
         finally:
             room.wakeups.close()
+            await keeper.close()
             await room.ticker.close()
             await room.callbacks.close()
 

@@ -130,6 +130,9 @@ class Settings:
         default=_PERIODS.node_gone_ms,
         metadata=_about(_MS, "Queued device runs of a node silent for longer are skipped_offline"),
     )
+    retention_ms: int = field(
+        default=600_000, metadata=_about(_MS, "How often history that is kept no longer is removed")
+    )
     sweep_ms: int = field(
         default=_PERIODS.sweep_ms, metadata=_about(_MS, "How often what passed its deadline is closed")
     )

@@ -104,14 +104,19 @@ def by_serials(tx: Tx, serials: Iterable[str]) -> list[Known]:
 
 def register(tx: Tx, node_id: str, new: Sequence[tuple[str, Facts]], rev: int) -> list[Known]:
     """Insert devices in this order, each with the lowest free index; the rev, taken before, keeps others out."""
-    taken = tx.conn.execute(select(_D.index_no).where(_D.workspace_id == tx.workspace_id, _D.index_no.is_not(None)))
-    indexes = free_indexes(taken.scalars(), len(new))
+    indexes = lowest_free_indexes(tx, len(new))
     added = [
         Known(tx.mint(), node_id, index, serial, tx.now, rev, facts)
         for index, (serial, facts) in zip(indexes, new, strict=True)
     ]
     tx.conn.execute(insert(devices), [_values(tx, row) | {"index_no": row.index_no} for row in added])
     return added
+
+
+def lowest_free_indexes(tx: Tx, count: int) -> list[int]:
+    """Indexes that no device has; who asks holds the fleet's rev."""
+    taken = tx.conn.execute(select(_D.index_no).where(_D.workspace_id == tx.workspace_id, _D.index_no.is_not(None)))
+    return free_indexes(taken.scalars(), count)
 
 
 def _values(tx: Tx, row: Known) -> dict[str, Any]:

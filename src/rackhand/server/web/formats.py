@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import floor
 
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_datetime, format_time, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 from markupsafe import Markup, escape
@@ -36,6 +36,11 @@ class Formats:
             return Markup("–")
         local = datetime.fromtimestamp(at / 1000, UTC).astimezone()
         return self._time(at, "ago", self.since(at), format_datetime(local, "medium", locale=self.locale))
+
+    def hour(self, at: Millis) -> str:
+        """`14:00`, in the server's time zone."""
+        local = datetime.fromtimestamp(at / 1000, UTC).astimezone()
+        return str(format_time(local, "short", locale=self.locale))
 
     def since(self, at: Millis) -> str:
         """How long ago, as text: `5 minutes ago`, `5분 전`."""
