@@ -4,6 +4,7 @@ import "./connection";
 import "./drawer";
 import "./forms";
 import "./frame";
+import "./heatmap";
 import "./palette";
 import "./requests";
 import "./times";

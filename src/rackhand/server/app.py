@@ -12,7 +12,7 @@ from litestar.types import ControllerRouterHandler
 
 from rackhand.engine.callbacks import CallbackWriter
 from rackhand.engine.sweep import sweep
-from rackhand.server import health, idempotency, welcome
+from rackhand.server import health, idempotency
 from rackhand.server.api import (
     artifacts,
     catalog,
@@ -46,7 +46,6 @@ from rackhand.store.blobs import DirectoryBlobs
 from rackhand.store.db import Database
 
 MODULES = (
-    welcome,
     health,
     catalog,
     files,

@@ -10,6 +10,7 @@ from rackhand.core.schema import Record, Text
 from rackhand.engine import dashboard as figures
 from rackhand.engine.access import Role
 from rackhand.engine.dashboard import Hour
+from rackhand.engine.racks import count_tones, fleet_racks
 from rackhand.engine.todo import Todo
 from rackhand.server.contract import Request, Response, actor_of
 from rackhand.server.room import Room
@@ -17,7 +18,6 @@ from rackhand.server.web import todo_actions
 from rackhand.server.web.charts import Bar, bars, sparkline, ticks_for
 from rackhand.server.web.formats import Formats
 from rackhand.server.web.forms import read_form
-from rackhand.server.web.heat import count_tones, fleet_racks
 from rackhand.server.web.language import gettext_noop as N_
 from rackhand.server.web.page import formats_of, page, redirect, render, say
 

@@ -29,6 +29,7 @@ from rackhand.server.errors import PROBLEM_TYPE, status_of
 from rackhand.server.web.assets import asset, script_words
 from rackhand.server.web.formats import Formats
 from rackhand.server.web.forms import FormValues, errors_by_field
+from rackhand.server.web.heat import codes_said, draw_tiles
 from rackhand.server.web.icons import icon
 from rackhand.server.web.language import COOKIE, LOCALES, locale_of, localised, translate, translations
 
@@ -137,6 +138,8 @@ def _context(request: Request, locale: str) -> dict[str, Any]:
         "version": rackhand.__version__,
         "script_words": Markup(script_words(locale)),  # noqa: S704 - our own catalogue, `<` escaped
         "user": session,
+        "codes_said": codes_said(locale),
+        "draw_tiles": draw_tiles,
         "csrf_token": getattr(session, "csrf_token", ""),
         "csrf_field": lambda: _hidden_fields(getattr(session, "csrf_token", "")),
         "can": lambda wanted: role is not None and role.includes(Role(wanted)),

@@ -1,5 +1,5 @@
 """All page modules; each has `handlers`."""
 
-from rackhand.server.web import assets
+from rackhand.server.web import assets, dashboard
 
-MODULES = (assets,)
+MODULES = (assets, dashboard)
