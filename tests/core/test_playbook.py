@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rackhand.core.assets import KINDS, Effect
 from rackhand.core.errors import FieldError, Invalid
 from rackhand.core.playbook import (
+    ADHOC_STEPS,
     MAX_STEPS,
     PLAYBOOK,
     RUN_PARAMS,
@@ -270,3 +271,24 @@ def test_an_imported_step_takes_the_effect_of_its_kind(kind: str) -> None:
 )
 def test_a_wrong_document_names_every_mistake(document: Any, paths: set[str]) -> None:
     assert set(check(document)[1]) == paths
+
+
+def test_an_adhoc_step_is_of_an_asset_or_a_command_of_its_own() -> None:
+    steps = parse(
+        ADHOC_STEPS, [{"asset_id": "a1"}, {"kind": "shell", "params": {"command": "true"}, "effect": "repeatable"}]
+    )
+    assets = {"a1": Asset("a1", 3, "Look", "screenshot", {}, Effect.REPEATABLE, None)}
+    errors: list[FieldError] = []
+    first, second = resolve_steps(steps, assets, ["s1", "s2"], errors)
+    assert errors == []
+    assert (first.asset_id, first.asset_revision, second.asset_id, second.asset_revision) == ("a1", 3, "", 0)
+    assert (second.title, second.effect) == ("Run a shell command", Effect.REPEATABLE)
+    assert resolve_steps(parse(ADHOC_STEPS, [{"kind": "shell"}]), {}, ["s1"], errors)[0].effect is Effect.ONCE
+    assert [error.path for error in errors] == ["/steps/0/params/command"]
+
+
+def test_an_adhoc_step_that_is_neither_lacks_its_asset() -> None:
+    with pytest.raises(Invalid) as refused:
+        parse(ADHOC_STEPS, [{}, 7, {"kind": "dance"}])
+    assert [error.path for error in refused.value.errors] == ["/0/asset_id", "/1", "/2/kind"]
+    assert len(ADHOC_STEPS.json_schema()["items"]["anyOf"]) == 2

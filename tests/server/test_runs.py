@@ -181,3 +181,35 @@ def test_viewers_look_and_touch_nothing(server: ServerPlace) -> None:
             assert (await viewer.get("/api/runs/nope/devices/1")).status_code == 404
 
     asyncio.run(story())
+
+
+def test_the_packed_view_is_small_and_knows_when_nothing_changed(server: ServerPlace) -> None:
+    async def story() -> None:
+        async with server.open() as api:
+            _, playbook = await lab(api)
+            run = await api.make("/api/runs", {"playbook_id": playbook, "target": {"scope": "all"}})
+            path = f"/api/runs/{run['id']}?view=packed"
+            first = await api.get(path)
+            assert first.json()["heatmap"] == {"packed": first.json()["heatmap"]["packed"], "devices": []}
+            assert len(first.json()["heatmap"]["packed"]) == run["counts"]["total"]
+            again = await api.get(path, headers={"If-None-Match": first.headers["etag"]})
+            assert (again.status_code, again.content) == (304, b"")
+            plain = await api.get(f"/api/runs/{run['id']}", headers={"If-None-Match": first.headers["etag"]})
+            assert plain.status_code == 200, "another view has another ETag"
+
+    asyncio.run(story())
+
+
+def test_an_adhoc_step_may_be_a_command_of_its_own(server: ServerPlace) -> None:
+    async def story() -> None:
+        async with server.open() as api:
+            await lab(api)
+            body = {"target": {"scope": "all"}, "steps": [{"kind": "shell", "params": {"command": "true"}}]}
+            made = await api.post("/api/runs", json=body)
+            assert made.status_code == 201, made.text
+            shown = (await api.get(f"/api/runs/{made.json()['id']}")).json()["run"]
+            assert (shown["trigger"], shown["title"]) == ("adhoc", "Run a shell command")
+            wrong = await api.post("/api/runs", json=body | {"steps": [{"kind": "shell"}]})
+            assert [error["path"] for error in wrong.json()["errors"]] == ["/steps/0/params/command"]
+
+    asyncio.run(story())

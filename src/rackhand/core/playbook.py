@@ -37,6 +37,29 @@ STEP = Record(
     }
 )
 STEPS = ListOf(STEP, min=1, max=MAX_STEPS)
+_COMMAND_STEP = Record(
+    {
+        "title": Field(Text(min=1, max=200), None),
+        "kind": Choice(tuple(KINDS)),
+        "effect": Field(Choice(tuple(Effect)), None),
+        **{name: entry for name, entry in STEP.fields.items() if name != "asset_id"},
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AdhocStep:
+    """A step of a run without a playbook: of an asset, or with `kind` a command of its own ("try it")."""
+
+    def check(self, value: Any, path: str, errors: list[FieldError]) -> Any:
+        shape = _COMMAND_STEP if isinstance(value, dict) and "kind" in value else STEP
+        return shape.check(value, path, errors)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"anyOf": [STEP.json_schema(), _COMMAND_STEP.json_schema()]}
+
+
+ADHOC_STEPS = ListOf(AdhocStep(), min=1, max=MAX_STEPS)
 PLAYBOOK = Record({"title": Text(min=1, max=200), "steps": STEPS})
 RUN_PARAMS = MapOf(
     Text(max=65_536),
@@ -108,7 +131,7 @@ def resolve_steps(
     resolved = []
     for i, (step, step_id) in enumerate(zip(steps, ids, strict=False)):
         where = pointer(path, i)
-        asset = assets.get(step["asset_id"])
+        asset = _own_command(step) if "kind" in step else assets.get(step["asset_id"])
         if asset is None:
             errors.append(
                 FieldError(pointer(where, "asset_id"), "names no command asset: {id}", {"id": step["asset_id"]})
@@ -116,6 +139,13 @@ def resolve_steps(
             continue
         resolved.append(_copy(step, asset, step_id, where, errors))
     return resolved
+
+
+def _own_command(step: Mapping[str, Any]) -> Asset:
+    """What an ad hoc step says instead of an asset; its id is empty."""
+    kind = KINDS[step["kind"]]
+    effect = kind.effect if step["effect"] is None else Effect(step["effect"])
+    return Asset("", 0, step["title"] or kind.summary, kind.name, {}, effect, kind.default_timeout_ms)
 
 
 def _copy(step: dict[str, Any], asset: Asset, step_id: str, where: str, errors: list[FieldError]) -> Step:

@@ -152,7 +152,7 @@ def archive_playbook(tx: Tx, actor: Actor, playbook_id: str) -> None:
 
 def resolve(tx: Tx, steps: list[dict[str, Any]], errors: list[FieldError], path: str = "/steps") -> list[Step]:
     """Full copies of checked steps; every unknown asset, file and unfit parameter is appended to `errors`."""
-    found = catalog.get_assets(tx, (step["asset_id"] for step in steps))
+    found = catalog.get_assets(tx, (step["asset_id"] for step in steps if "asset_id" in step))
     assets = {
         row.id: Asset(row.id, row.revision, row.title, row.kind, row.params, Effect(row.effect), row.default_timeout_ms)
         for row in found.values()

@@ -7,7 +7,7 @@ from typing import Any
 from rackhand.core import dice, template
 from rackhand.core.assets import KINDS
 from rackhand.core.errors import FieldError, Invalid, NotFound
-from rackhand.core.playbook import RUN_PARAMS, STEPS, Step
+from rackhand.core.playbook import ADHOC_STEPS, RUN_PARAMS, Step
 from rackhand.core.policy import POLICY_CHANGES, Policy
 from rackhand.core.schema import Field, Integer, Record, Text
 from rackhand.core.target import TARGET
@@ -18,7 +18,7 @@ _ID = Text(min=1, max=64)
 RUN_REQUEST = Record(
     {
         "playbook_id": Field(_ID, None),
-        "steps": Field(STEPS, None),
+        "steps": Field(ADHOC_STEPS, None),
         "revision": Field(Integer(1, 1_000_000), None),
         "title": Field(Text(min=1, max=200), None),
         "target": TARGET,

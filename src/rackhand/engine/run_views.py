@@ -169,20 +169,27 @@ def view_run(run: RunRow) -> RunView:
     return RunView(**values, status=run.status.value)
 
 
-def get_run(tx: Tx, run_id: str, since: int | None = None) -> RunDetail | None:
-    """One run; None when nothing changed after `since`."""
+def get_run(tx: Tx, run_id: str, since: int | None = None, view: str = "plain") -> RunDetail | None:
+    """One run; None when nothing changed after `since`. The view `packed` leaves the devices out, for the heatmap."""
     run = load_run(tx, run_id)
+    if view == "packed":
+        statuses = (DeviceRunStatus(status) for _, status in device_runs.cells(tx, run_id))
+        return _detail(run, RunHeatmap(heatmap.pack(map(heatmap.activity, statuses)), []), is_full=True)
     if since == run.rev:
         return None
     is_full = since is None or not 0 <= since < run.rev
     rows = device_runs.of_run(tx, run_id, since_rev=0 if is_full else since or 0)
     cells = [_cell(row) for row in rows]
     packed = heatmap.pack(cell.activity for cell in cells) if is_full else None
+    return _detail(run, RunHeatmap(packed, cells), is_full)
+
+
+def _detail(run: RunRow, shown: RunHeatmap, is_full: bool) -> RunDetail:
     return RunDetail(
         run=view_run(run),
         policy=run.policy.as_json(),
         counts=run.counts,
-        heatmap=RunHeatmap(packed, cells),
+        heatmap=shown,
         last_error_message=run.last_error_message,
         rev=run.rev,
         full=is_full,

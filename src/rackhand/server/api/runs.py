@@ -96,25 +96,26 @@ async def list_runs(request: Request, room: Room) -> Response:
     **operation(
         "One run with its devices",
         role=Role.VIEWER,
-        query={"since": Field(Integer(0, 2**62), None)},
+        query={"since": Field(Integer(0, 2**62), None), "view": Field(Choice(("plain", "packed")), "plain")},
         answers={200: RunDetail, 304: None},
         headers={"If-None-Match": "an ETag of this run; unchanged: 304"},
     ),
 )
 async def detail(request: Request, room: Room, run_id: FromPath[str]) -> Response:
-    since = read_query(request)["since"]
+    query = read_query(request)
+    view, since = query["view"], query["since"] if query["view"] == "plain" else None
     rev = await room.db.read(run_views.get_rev, run_id)
-    etag = _etag(rev, since)
+    etag = _etag(rev, view, since)
     if since == rev or request.headers.get("if-none-match") == etag:
         return answer_empty(304, {"ETag": etag})
-    view = await room.db.read(run_views.get_run, run_id, since)
-    if view is None:
+    shown = await room.db.read(run_views.get_run, run_id, since, view)
+    if shown is None:
         return answer_empty(304, {"ETag": etag})
-    return answer(view, headers={"ETag": _etag(view.rev, since)})
+    return answer(shown, headers={"ETag": _etag(shown.rev, view, since)})
 
 
-def _etag(rev: int, since: int | None) -> str:
-    return f'"r{rev}"' if since is None else f'"r{rev}-{since}"'
+def _etag(rev: int, view: str, since: int | None) -> str:
+    return f'"r{rev}-{view}"' if since is None else f'"r{rev}-{view}-{since}"'
 
 
 def _stop(tx: Tx, request: Request, room: Room, run_id: str) -> Stopped:

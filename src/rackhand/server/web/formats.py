@@ -40,7 +40,7 @@ class Formats:
     def hour(self, at: Millis) -> str:
         """`14:00`, in the server's time zone."""
         local = datetime.fromtimestamp(at / 1000, UTC).astimezone()
-        return str(format_time(local, "short", locale=self.locale))
+        return str(format_time(local, "HH:mm", locale=self.locale))
 
     def since(self, at: Millis) -> str:
         """How long ago, as text: `5 minutes ago`, `5분 전`."""
