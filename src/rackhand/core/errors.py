@@ -106,8 +106,8 @@ class TooMany(Refused):
 
     code = "too_many"
 
-    def __init__(self, template: str, /, *, retry_after_s: int = 60, **values: object) -> None:
-        super().__init__(template, **values)
+    def __init__(self, template: str, /, *, code: str | None = None, retry_after_s: int = 60, **values: object) -> None:
+        super().__init__(template, code=code, **values)
         self.retry_after_s = retry_after_s
 
 

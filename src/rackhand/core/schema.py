@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from rackhand.core.errors import FieldError, Invalid
-from rackhand.core.message import Message
+from rackhand.core.message import Message, word
 
 MAX_SAFE_INTEGER = 2**53 - 1
 REQUIRED: Any = object()
@@ -66,7 +66,7 @@ class Text:
         elif len(value) > self.max:
             _fail(errors, path, "must have at most {n} characters", n=self.max)
         elif self.pattern is not None and not re.search(self.pattern.removesuffix("$") + r"\Z", value):
-            hint = Message(self.hint) if self.hint else Message("like {pattern}", pattern=self.pattern)
+            hint = word(self.hint) if self.hint else Message("like {pattern}", pattern=self.pattern)
             _fail(errors, path, "must be {hint}", hint=hint)
         return value
 
@@ -254,18 +254,18 @@ class Tagged:
         if not isinstance(value, dict):
             _fail(errors, path, "must be an object")
             return value
-        word = Choice(tuple(self.records)).check(value.get(self.tag), pointer(path, self.tag), errors)
-        record = self.records.get(word) if isinstance(word, str) else None
+        chosen = Choice(tuple(self.records)).check(value.get(self.tag), pointer(path, self.tag), errors)
+        record = self.records.get(chosen) if isinstance(chosen, str) else None
         if record is None:
             return value
         rest = {key: item for key, item in value.items() if key != self.tag}
-        return {self.tag: word} | record.check(rest, path, errors)
+        return {self.tag: chosen} | record.check(rest, path, errors)
 
     def json_schema(self) -> dict[str, Any]:
         options = []
-        for word, record in self.records.items():
+        for name, record in self.records.items():
             schema = record.json_schema()
-            schema["properties"] = {self.tag: {"const": word}} | schema["properties"]
+            schema["properties"] = {self.tag: {"const": name}} | schema["properties"]
             schema["required"] = [self.tag, *schema.get("required", [])]
             options.append(schema)
         return {"oneOf": options}

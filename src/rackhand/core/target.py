@@ -38,7 +38,7 @@ class IndexExpression:
             try:
                 parse_indexes(value)
             except Invalid as error:
-                found.append(FieldError(path, error.errors[0].template, error.errors[0].values))
+                found.append(FieldError(path, "{message}", {"message": error.errors[0].message}))
         errors.extend(found)
         return value
 

@@ -5,6 +5,7 @@ from typing import Any
 import yaml
 
 from rackhand.core.errors import FieldError, Invalid, Malformed
+from rackhand.core.message import Message
 from rackhand.core.playbook import check_document, to_document
 from rackhand.engine.playbooks import PlaybookRevision
 
@@ -77,7 +78,11 @@ def _line(event: yaml.Event) -> dict[str, object]:
     return {"line": event.start_mark.line + 1 if event.start_mark else 0}
 
 
-def _where(error: yaml.YAMLError) -> str:
+def _where(error: yaml.YAMLError) -> Message:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"{problem} (line {mark.line + 1}, column {mark.column + 1})" if mark else str(problem)
+    if mark is None:
+        return Message("{problem}", problem=problem)
+    return Message(
+        "{problem} (line {line}, column {column})", problem=problem, line=mark.line + 1, column=mark.column + 1
+    )
