@@ -13,10 +13,28 @@ type Problem = { detail?: string; errors?: { path: string; message: string }[] }
 
 document.addEventListener("submit", (event) => {
   const form = event.target as HTMLFormElement;
-  if (form.method !== "post" || form.dataset.keep !== undefined || event.defaultPrevented) return;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  if (form.dataset.keep !== undefined) return keep(event, form);
   event.preventDefault();
   void send(form, (event as SubmitEvent).submitter as HTMLButtonElement | null);
 });
+
+/** A form whose answer is a page of its own, such as one that shows a secret: sent by the browser, once. */
+function keep(event: Event, form: HTMLFormElement): void {
+  if (form.dataset.busy) return event.preventDefault();
+  const question = form.dataset.confirm;
+  if (question && !form.dataset.confirmed) {
+    event.preventDefault();
+    const button = (event as SubmitEvent).submitter;
+    void confirmed(question, button?.textContent?.trim() ?? "").then((yes) => {
+      if (!yes) return;
+      form.dataset.confirmed = "1";
+      form.requestSubmit();
+    });
+    return;
+  }
+  form.dataset.busy = "1";
+}
 
 async function send(form: HTMLFormElement, button: HTMLButtonElement | null): Promise<void> {
   if (form.dataset.busy) return;

@@ -1,4 +1,7 @@
 /** The frame of every page: theme button, dialogs, keyboard shortcuts. */
+import { t } from "./text";
+import { toast } from "./toast";
+
 const root = document.documentElement;
 const GOTO: Record<string, string> = { h: "/", d: "/devices", c: "/commands", r: "/runs", s: "/settings" };
 let afterG = 0;
@@ -22,6 +25,23 @@ document.addEventListener("click", (event) => {
   const dialog = target.closest("dialog");
   if (dialog && (target === dialog || target.closest("[data-close]"))) dialog.close();
 });
+
+document.addEventListener("click", (event) => {
+  const button = (event.target as Element).closest<HTMLElement>("[data-copy]");
+  const source = button && document.getElementById(button.dataset.copy!);
+  if (source) void copy(source);
+});
+
+/** Copies a text; where the browser allows it on secure pages only, it is selected for Ctrl-C. */
+async function copy(source: HTMLElement): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(source.textContent ?? "");
+    toast(t("Copied"), "done");
+  } catch {
+    getSelection()?.selectAllChildren(source);
+    toast(t("Press Ctrl-C to copy the marked text"));
+  }
+}
 
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {

@@ -12,7 +12,7 @@ from litestar.types import ControllerRouterHandler
 
 from rackhand.engine.callbacks import CallbackWriter
 from rackhand.engine.sweep import sweep
-from rackhand.server import health, idempotency
+from rackhand.server import health, idempotency, wheel
 from rackhand.server.api import (
     artifacts,
     catalog,
@@ -61,6 +61,7 @@ MODULES = (
     status,
     work,
     users,
+    wheel,
     *WEB_MODULES,
 )
 """Each has `handlers`."""

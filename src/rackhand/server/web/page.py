@@ -181,6 +181,7 @@ def _environment(locale: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["merge"] = lambda one, other: {**one, **other}
     environment.globals |= {"asset": asset, "icon": icon, "min": min, "max": max, "zip": zip}
     environment.install_gettext_translations(translations(locale), newstyle=True)  # type: ignore[attr-defined]
     return environment

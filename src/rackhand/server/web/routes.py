@@ -1,5 +1,5 @@
 """All page modules; each has `handlers`."""
 
-from rackhand.server.web import assets, dashboard
+from rackhand.server.web import assets, dashboard, settings, settings_nodes, settings_tokens
 
-MODULES = (assets, dashboard)
+MODULES = (assets, dashboard, settings, settings_nodes, settings_tokens)
