@@ -47,13 +47,14 @@ class Resolved:
         return self.playbook_id is None
 
 
-def resolve(tx: Tx, request: dict[str, Any]) -> Resolved:
-    """Check what a shape alone cannot: that the playbook exists, that steps fit, that every placeholder has a value."""
+def resolve(tx: Tx, request: dict[str, Any], ready: Sequence[Step] | None = None) -> Resolved:
+    """Check what a shape alone cannot: that the playbook exists, that steps fit, that every placeholder has a value.
+    `ready` are steps that are resolved already; the request then names neither playbook nor steps."""
     errors: list[FieldError] = []
-    if (request["playbook_id"] is None) == (request["steps"] is None):
+    if ready is None and (request["playbook_id"] is None) == (request["steps"] is None):
         errors.append(FieldError("/playbook_id", "give either playbook_id or steps, and not both"))
         raise Invalid(errors)
-    title, revision, steps = _steps_of(tx, request, errors)
+    title, revision, steps = _steps_of(tx, request, errors) if ready is None else (_adhoc_title(ready), None, ready)
     for i, step in enumerate(steps):
         template.check(step.params, f"/steps/{i}/params", errors, request["params"])
     if errors:

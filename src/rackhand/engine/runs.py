@@ -96,9 +96,9 @@ class Origin:
     title: str | None = None
 
 
-def plan_run(tx: Tx, request: dict[str, Any]) -> PlanView:
-    """What a checked run request would do now; nothing is written."""
-    resolved = resolve(tx, request)
+def plan_run(tx: Tx, request: dict[str, Any], ready: Sequence[Step] | None = None) -> PlanView:
+    """What a checked run request would do now; nothing is written. `ready`: as in `run_requests.resolve`."""
+    resolved = resolve(tx, request, ready)
     chosen = _choose(tx, resolved)
     planned = arrange(chosen, resolved.policy)
     queued = [p for p in planned if p.status is DeviceRunStatus.QUEUED]
@@ -133,9 +133,9 @@ def _choose(tx: Tx, resolved: Resolved) -> list[Candidate]:
     return chosen
 
 
-def create_run(tx: Tx, request: dict[str, Any], origin: Origin) -> Created:
-    """Plan and store a run; a run of nothing but excluded devices is final at once."""
-    resolved = resolve(tx, request)
+def create_run(tx: Tx, request: dict[str, Any], origin: Origin, ready: Sequence[Step] | None = None) -> Created:
+    """Plan and store a run; a run of nothing but excluded devices is final at once. `ready`: as in `resolve`."""
+    resolved = resolve(tx, request, ready)
     planned = arrange(_choose(tx, resolved), resolved.policy)
     if resolved.is_adhoc:
         playbook_id, revision = playbooks.adhoc(tx, resolved.title, resolved.steps)
