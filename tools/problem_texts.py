@@ -39,7 +39,7 @@ _TEMPLATE_AT = {
 _FORWARDERS = {("core/schema.py", "_fail"): 2, ("core/target.py", "_invalid"): 0}
 """Functions that hand a template on: `(file, function)` -> which argument it is. Their calls count, not their body."""
 _COMPUTING = {("core/message.py", "word"), ("core/message.py", "joined"), ("core/reasons.py", "recognise")}
-_COMPUTING |= {("core/errors.py", "message")}
+_COMPUTING |= {("core/errors.py", "message"), ("core/errors.py", "__init__")}
 _ARTIFACTS = ("pending", "missing")
 _HEALTH = ("absent", "offline", "unauthorized", "booting", "unresponsive")
 _ADB = ("authorizing", "bootloader", "recovery", "sideload", "no permissions", "not readable")
@@ -86,7 +86,7 @@ def _texts(argument: ast.expr, where: str) -> Iterator[Found]:
     if isinstance(argument, ast.IfExp):
         yield from _texts(argument.body, where)
         yield from _texts(argument.orelse, where)
-    else:
+    elif not (isinstance(argument, ast.Attribute) and argument.attr == "template"):  # another error's, handed on
         is_text = isinstance(argument, ast.Constant) and isinstance(argument.value, str)
         yield Found(where, str(argument.value) if is_text else None)  # type: ignore[attr-defined]
 

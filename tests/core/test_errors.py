@@ -14,6 +14,7 @@ from rackhand.core.errors import (
     TooMany,
     summarise,
 )
+from rackhand.core.message import Message
 
 EMPTY = FieldError("/title", "must not be empty")
 LONG = FieldError("/steps/0/title", "must have at most {n} characters", {"n": 200})
@@ -40,6 +41,21 @@ def test_values_with_braces_stay_as_they_are() -> None:
 def test_a_list_of_errors_in_one_line(found: list[FieldError], line: str) -> None:
     assert summarise(found) == line
     assert Invalid(found).detail == line
+
+
+def test_a_detail_knows_its_template_and_values() -> None:
+    error = Conflict("{name} is taken", name="{x}", code="taken")
+
+    assert isinstance(error.detail, Message)
+    assert (str(error), error.code) == ("{x} is taken", "taken")
+    assert (error.detail.template, error.detail.values) == ("{name} is taken", {"name": "{x}"})
+
+
+def test_a_summary_is_translated_with_the_message_in_it() -> None:
+    korean = {LONG.template: "{n}자 이하", "{path}: {message} (and {n} more)": "{path}: {message} (외 {n}건)"}
+    summary = summarise([LONG, EMPTY])
+
+    assert summary.translated(lambda text: korean.get(text, text)) == "/steps/0/title: 200자 이하 (외 1건)"
 
 
 def test_invalid_carries_every_error_and_may_say_it_in_other_words() -> None:

@@ -1,12 +1,17 @@
 """What bad requests get: problem+json with a path and a reason, and nothing changes."""
 
 import asyncio
+from typing import Any
 
+import msgspec
 import pytest
+from litestar import Request
 
-from rackhand.core.errors import Busy, IllegalMove
+from rackhand.core.errors import Busy, FieldError, IllegalMove, Invalid
 from rackhand.engine import catalog
+from rackhand.server.errors import answer_error
 from rackhand.server.fake import ServerPlace
+from rackhand.server.web.language import localised
 
 ASSET = {"title": "Look", "kind": "shell", "params": {"command": "id"}}
 MEMBERS = {"type", "title", "status", "detail", "instance"}
@@ -201,3 +206,56 @@ def test_health_readiness_and_metrics(server: ServerPlace) -> None:
             assert 'rackhand_http_requests_total{method="GET",route="/healthz",status="200"} 1.0' in text
 
     asyncio.run(story())
+
+
+KOREAN = {"Accept-Language": "ko-KR,ko;q=0.9,en;q=0.8"}
+
+
+def test_a_page_hears_its_own_language_and_a_program_english(server: ServerPlace) -> None:
+    async def story() -> None:
+        async with server.open() as api:
+            program = (await api.post("/api/command-assets", json={}, headers=KOREAN)).json()
+            assert program["title"] == "Unprocessable Entity"
+            assert {error["message"] for error in program["errors"]} == {"is required"}
+
+            page = await api.using(None).post("/api/command-assets", json={}, headers=KOREAN)
+            assert (page.json()["title"], page.status_code) == ("인증 필요", 401)
+            assert page.json()["detail"].startswith("인증 정보가 없는 요청입니다.")
+
+            nowhere = (await api.using(None).get("/api/nothing", headers={"Cookie": "lang=ko"})).json()
+            assert nowhere["detail"] == "이 주소에는 아무것도 없습니다. /api/openapi.json을 확인하세요"
+            lost = (await api.using(None).get("/healthz", headers=KOREAN | {"Host": "evil.example"})).json()
+            assert lost["title"] == "잘못 전달된 요청"
+            plain = (await api.using(None).get("/api/nothing")).json()
+            assert plain["detail"] == "there is nothing at this path; see /api/openapi.json"
+
+    asyncio.run(story())
+
+
+def test_fields_are_named_in_the_language_of_the_page_and_hostile_values_stay_text() -> None:
+    hostile = "{0.__class__}{path}"
+    error = Invalid(
+        [
+            FieldError("/name", "must have at most {n} characters", {"n": 9}),
+            FieldError("/steps", "names no command asset: {id}", {"id": hostile}),
+        ]
+    )
+    scope = {"type": "http", "path": "/x", "method": "POST", "query_string": b"", "state": {}}
+    page: Request[Any, Any, Any] = Request(scope | {"headers": [(b"cookie", b"lang=ko")]})  # type: ignore[arg-type]
+    body = msgspec.json.decode(answer_error(page, error).content)
+
+    assert body["detail"] == "/name: 9자 이하여야 합니다 (외 1건)"
+    assert body["errors"] == [
+        {"path": "/name", "message": "9자 이하여야 합니다"},
+        {"path": "/steps", "message": f"없는 명령입니다: {hostile}"},
+    ]
+    program = Request(scope | {"headers": [(b"cookie", b"lang=ko"), (b"authorization", b"Bearer x")]})  # type: ignore
+    body = msgspec.json.decode(answer_error(program, error).content)
+    assert body["detail"] == "/name: must have at most 9 characters (and 1 more)"
+    assert body["errors"][1]["message"] == f"names no command asset: {hostile}"
+
+
+def test_stored_reasons_are_said_in_the_language_of_the_page() -> None:
+    assert localised("ko", "the device was left out: quarantined: {x}") == "기기가 제외되었습니다: 격리됨: {x}"
+    assert localised("en", "its node has been silent") == "its node has been silent"
+    assert localised("ko", "what an agent said {x}") == "what an agent said {x}"
