@@ -55,18 +55,18 @@ class Found:
     template: str | None
 
 
-def found_in(source: Source, name: str) -> Iterator[Found]:
+def found_in(tree: ast.Module, name: str) -> Iterator[Found]:
     """Every template argument in a file; `name` is its path below the package."""
     forwarders = {function: index for (file, function), index in _FORWARDERS.items() if file == name}
-    for node in _outside(source.tree, {function for file, function in {*_FORWARDERS, *_COMPUTING} if file == name}):
+    for node in _outside(tree, {function for file, function in {*_FORWARDERS, *_COMPUTING} if file == name}):
         if isinstance(node, ast.Call):
             called = _name(node.func)
             index = forwarders.get(called, _TEMPLATE_AT.get(called))
             if index is not None and len(node.args) > index:
-                yield from _texts(node.args[index], f"{source.name}:{node.lineno}")
+                yield from _texts(node.args[index], f"{name}:{node.lineno}")
             if called == "Text":
                 hints = [keyword.value for keyword in node.keywords if keyword.arg == "hint"]
-                yield from (found for hint in hints for found in _texts(hint, f"{source.name}:{node.lineno}"))
+                yield from (found for hint in hints for found in _texts(hint, f"{name}:{node.lineno}"))
 
 
 def _outside(tree: ast.AST, functions: set[str]) -> Iterator[ast.AST]:
@@ -97,7 +97,7 @@ def everything() -> list[Found]:
         found
         for folder in FOLDERS
         for path in sorted((PACKAGE / folder).rglob("*.py"))
-        for found in found_in(Source(path), path.relative_to(PACKAGE).as_posix())
+        for found in found_in(Source(path).tree, path.relative_to(PACKAGE).as_posix())
     ]
 
 
