@@ -25,7 +25,12 @@ class DeviceHeatmap extends HTMLElement {
     this.addEventListener("keydown", (event) => this.#key(event));
     this.addEventListener("focusin", (event) => this.#rove(this.#tiles.indexOf(event.target as Tile)));
     const src = this.dataset.src;
-    if (src) this.#poll = poll(() => src, Number(this.dataset.period), (answer: Answer) => this.apply(answer));
+    if (src)
+      this.#poll = poll(
+        () => src,
+        Number(this.dataset.period),
+        (answer: Answer) => this.apply(answer),
+      );
   }
 
   disconnectedCallback(): void {
@@ -34,7 +39,9 @@ class DeviceHeatmap extends HTMLElement {
 
   /** Looks at the tiles that the server drew. */
   #read(): void {
-    this.#tiles = [...this.querySelectorAll<Tile>("a[data-i]")].sort((a, b) => Number(a.dataset.i) - Number(b.dataset.i));
+    this.#tiles = [...this.querySelectorAll<Tile>("a[data-i]")].sort(
+      (a, b) => Number(a.dataset.i) - Number(b.dataset.i),
+    );
     this.#codes = Uint8Array.from(this.#tiles, (tile) => Number(tile.dataset.c));
     this.#current = 0;
     this.#tiles.forEach((tile, at) => (tile.tabIndex = at ? -1 : 0));
@@ -58,7 +65,10 @@ class DeviceHeatmap extends HTMLElement {
       if ((code ^ this.#codes[at]!) & 8) racks.add(tile.closest(".rack")!);
       this.#codes[at] = code;
       tile.dataset.c = String(code);
-      tile.setAttribute("aria-label", `${tile.dataset.i} · ${code & 8 ? t("online") : t("offline")} · ${ACTIVITIES[code & 7]}`);
+      tile.setAttribute(
+        "aria-label",
+        `${tile.dataset.i} · ${code & 8 ? t("online") : t("offline")} · ${ACTIVITIES[code & 7]}`,
+      );
     }
     for (const rack of racks) this.#countRack(rack);
     this.#countAll();

@@ -1,6 +1,7 @@
 /** Everything that the pages load, in one bundle: htmx, the frame, and one file an element. */
 import "htmx.org/dist/htmx.esm.js";
 import "./connection";
+import "./device_search";
 import "./drawer";
 import "./forms";
 import "./frame";

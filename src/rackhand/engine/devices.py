@@ -3,11 +3,13 @@
 Actions that run steps on a device are runs (engine.runs), never made here.
 """
 
+import re
+from dataclasses import replace
 from typing import Any
 
 from rackhand.core.errors import Conflict, FieldError, Invalid, NotFound
 from rackhand.core.schema import Field, Integer, MapOf, Record, Text
-from rackhand.core.target import MAX_INDEX
+from rackhand.core.target import MAX_INDEX, parse_indexes
 from rackhand.engine import device_views
 from rackhand.engine.access import Actor, audit
 from rackhand.engine.device_views import DeviceDetail, DevicePage
@@ -26,6 +28,7 @@ DEVICE_CHANGE = Record(
         "index_no": Field(_INDEX, None),
     }
 )
+_RANGES = re.compile(r"(?=.*[-,])\d{1,9}(-\d{1,9})?(\s*,\s*\d{1,9}(-\d{1,9})?)*", re.ASCII)
 SWAP = Record({"with": _INDEX})
 RELEASE = Record({"reason": Field(Text(min=1, max=500), None)})
 QUARANTINE = Record({"reason": Text(min=1, max=500)})
@@ -42,15 +45,22 @@ def page(tx: Tx, filters: Filters, *, cursor: str | None, limit: int) -> DeviceP
     return DevicePage(tuple(device_views.view(row) for row in rows[:limit]), following)
 
 
+def matching(tx: Tx, filters: Filters) -> list[int]:
+    """The indexes that a search finds, for the heatmap."""
+    return devices.matching_indexes(tx, _read_query(filters))
+
+
 def _read_query(filters: Filters) -> Filters:
-    """`rack:a` in `q` asks for the label `rack` with the value `a`; anything else is searched in names."""
+    """`rack:a` in `q` asks for the label `rack` with the value `a`, `1-20,25` for indexes; anything else is searched in
+    names."""
+    if _RANGES.fullmatch((filters.q or "").strip()):
+        return replace(filters, q=None, ranges=parse_indexes(filters.q or ""))
     key, colon, value = (filters.q or "").strip().partition(":")
     errors: list[FieldError] = []
     _KEY.check(key, "", errors)
     if not colon or errors:
         return filters
-    rest = {name: getattr(filters, name) for name in Filters.__slots__ if name not in ("q", "labels")}
-    return Filters(labels={key: value}, **rest)
+    return replace(filters, q=None, labels={key: value})
 
 
 def by_index(tx: Tx, index: int) -> DeviceDetail:

@@ -81,6 +81,24 @@ def last_use(tx: Tx, token_id: str) -> Millis | None:
     return None if row is None else row.last_used_at
 
 
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One thing that somebody did."""
+
+    at: Millis
+    actor: str
+    action: str
+    detail: dict[str, Any]
+
+
+def audit_of(tx: Tx, subject: str, limit: int) -> list[AuditRow]:
+    """What was done to a subject, newest first."""
+    where = (audit_log.c.workspace_id == tx.workspace_id, audit_log.c.subject == subject)
+    columns = (audit_log.c[name] for name in AuditRow.__slots__)
+    statement = select(*columns).where(*where).order_by(audit_log.c.at.desc(), audit_log.c.id.desc()).limit(limit)
+    return [AuditRow(*row) for row in tx.conn.execute(statement)]
+
+
 def add_audit(
     tx: Tx, actor: str, action: str, subject: str | None, detail: dict[str, Any], remote_addr: str | None
 ) -> None:

@@ -1,13 +1,14 @@
 """Artifacts in SQL: what steps declared, and whether their content has arrived."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, and_, select, update
 
 from rackhand.core.clock import Millis
 from rackhand.store.db import Tx
-from rackhand.store.tables import artifacts
+from rackhand.store.tables import artifacts, run_device_states
 
 _A = artifacts.c
 
@@ -44,6 +45,33 @@ def of_device_run(tx: Tx, run_id: str, device_index: int) -> list[ArtifactRow]:
     where = (_A.workspace_id == tx.workspace_id, _A.run_id == run_id, _A.device_index == device_index)
     rows = tx.conn.execute(select(artifacts).where(*where).order_by(_A.step_index, _A.created_at, _A.id))
     return [_row(row) for row in rows]
+
+
+def newest_screenshot(tx: Tx, run_ids: Sequence[str], device_id: str) -> ArtifactRow | None:
+    """The newest stored screenshot of a device among these runs."""
+    d = run_device_states.c
+    statement = (
+        select(*(_A[name] for name in ArtifactRow.__slots__))
+        .join(
+            run_device_states,
+            and_(
+                d.workspace_id == _A.workspace_id,
+                d.run_id == _A.run_id,
+                d.device_index == _A.device_index,
+            ),
+        )
+        .where(
+            _A.workspace_id == tx.workspace_id,
+            _A.run_id.in_(run_ids),
+            _A.kind == "screenshot",
+            _A.status == "stored",
+            d.device_id == device_id,
+        )
+        .order_by(_A.created_at.desc(), _A.id.desc())
+        .limit(1)
+    )
+    found = tx.conn.execute(statement).first()
+    return None if found is None else _row(found)
 
 
 def mark_stored(tx: Tx, artifact_id: str, storage_key: str, size: int) -> bool:

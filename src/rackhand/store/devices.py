@@ -1,6 +1,6 @@
 """Devices in SQL as operators see and change them. What heartbeats write is in sightings; no rule is decided here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +103,7 @@ class Filters:
     quarantined: bool | None = None
     conflict: bool | None = None
     labels: Mapping[str, str] | None = None
+    ranges: Sequence[tuple[int, int]] | None = None
 
 
 _OWN = [name for name in DeviceRow.__slots__ if name not in ("node_is_online", "node_last_seen_at", "has_conflict")]
@@ -155,7 +156,17 @@ def _conditions(tx: Tx, filters: Filters) -> list[ColumnElement[bool]]:
     )
     found += [flag if wanted else ~flag for flag, wanted in flags if wanted is not None]
     found += [_label(tx, key) == value for key, value in (filters.labels or {}).items()]
+    if filters.ranges is not None:
+        found.append(or_(*(_D.index_no.between(low, high) for low, high in filters.ranges)))
     return [*found, _search(filters.q)] if filters.q else found
+
+
+def matching_indexes(tx: Tx, filters: Filters) -> list[int]:
+    """The indexes of the devices that a list narrowed like this has; those without one are left out."""
+    statement = select(_D.index_no).where(
+        _D.workspace_id == tx.workspace_id, _D.index_no.is_not(None), *_conditions(tx, filters)
+    )
+    return list(tx.conn.execute(statement.order_by(_D.index_no)).scalars())
 
 
 def _search(text: str) -> ColumnElement[bool]:

@@ -68,7 +68,8 @@ class Formats:
         if share is None:
             return "–"
         scale = 10 ** (2 + digits)
-        return str(format_percent(floor(share * scale + 1e-9) / scale, f"#,##0.{'#' * digits}%", locale=self.locale))
+        pattern = "#,##0" + ("." + "#" * digits if digits else "") + "%"
+        return str(format_percent(floor(share * scale + 1e-9) / scale, pattern, locale=self.locale))
 
     def bytes_(self, count: float | None) -> str:
         """`2.4 MB`; None is a dash."""
