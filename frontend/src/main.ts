@@ -3,6 +3,7 @@ import "htmx.org/dist/htmx.esm.js";
 import "./connection";
 import "./device_search";
 import "./drawer";
+import "./step_list"; // before forms: it takes its own draft back
 import "./forms";
 import "./frame";
 import "./heatmap";

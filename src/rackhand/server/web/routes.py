@@ -1,5 +1,5 @@
 """All page modules; each has `handlers`."""
 
-from rackhand.server.web import assets, dashboard, device, devices, settings, settings_nodes, settings_tokens
+from rackhand.server.web import assets, dashboard, device, devices, playbooks, settings, settings_nodes, settings_tokens
 
-MODULES = (assets, dashboard, devices, device, settings, settings_nodes, settings_tokens)
+MODULES = (assets, dashboard, devices, device, settings, settings_nodes, settings_tokens, playbooks)
