@@ -240,8 +240,8 @@ def test_fields_are_named_in_the_language_of_the_page_and_hostile_values_stay_te
             FieldError("/steps", "names no command asset: {id}", {"id": hostile}),
         ]
     )
-    scope = {"type": "http", "path": "/x", "method": "POST", "query_string": b"", "state": {}}
-    page: Request[Any, Any, Any] = Request(scope | {"headers": [(b"cookie", b"lang=ko")]})  # type: ignore[arg-type]
+    scope = {"type": "http", "path": "/x", "method": "POST", "query_string": b""}
+    page: Request[Any, Any, Any] = Request(scope | {"state": {}, "headers": [(b"cookie", b"lang=ko")]})  # type: ignore[arg-type]
     body = msgspec.json.decode(answer_error(page, error).content)
 
     assert body["detail"] == "/name: 9자 이하여야 합니다 (외 1건)"
@@ -249,7 +249,8 @@ def test_fields_are_named_in_the_language_of_the_page_and_hostile_values_stay_te
         {"path": "/name", "message": "9자 이하여야 합니다"},
         {"path": "/steps", "message": f"없는 명령입니다: {hostile}"},
     ]
-    program = Request(scope | {"headers": [(b"cookie", b"lang=ko"), (b"authorization", b"Bearer x")]})  # type: ignore
+    headers = [(b"cookie", b"lang=ko"), (b"authorization", b"Bearer x")]
+    program = Request(scope | {"state": {}, "headers": headers})  # type: ignore
     body = msgspec.json.decode(answer_error(program, error).content)
     assert body["detail"] == "/name: must have at most 9 characters (and 1 more)"
     assert body["errors"][1]["message"] == f"names no command asset: {hostile}"
