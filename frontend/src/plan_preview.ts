@@ -56,6 +56,8 @@ export class PlanPreview {
 
 /** Binomial, 95 % within 1.96 standard deviations, as the server's plan (core/plan.py). */
 function expectation(total: number, share: number): string {
+  if (share >= 1) return t("all {total} devices", { total: count(total) });
+  if (share <= 0) return t("no device");
   const mean = total * share;
   const spread = 1.96 * Math.sqrt(mean * (1 - share));
   return t("about {n} of {total} devices (95%: {low}–{high})", {

@@ -108,6 +108,8 @@ def page(
     status: str | None = None,
     playbook_id: str | None = None,
     parent_run_id: str | None = None,
+    trigger: str | None = None,
+    q: str | None = None,
 ) -> list[RunRow]:
     """Newest first, after the cursor `(created_at, id)`."""
     statement = _all(tx).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)
@@ -116,8 +118,11 @@ def page(
     for column, value in ((runs.c.status, status), (runs.c.playbook_id, playbook_id)):
         if value is not None:
             statement = statement.where(column == value)
-    if parent_run_id is not None:
-        statement = statement.where(runs.c.parent_run_id == parent_run_id)
+    for column, value in ((runs.c.parent_run_id, parent_run_id), (runs.c.trigger, trigger)):
+        if value is not None:
+            statement = statement.where(column == value)
+    if q is not None:
+        statement = statement.where(runs.c.title.icontains(q, autoescape=True))
     return [_row(row) for row in tx.conn.execute(statement)]
 
 

@@ -51,6 +51,26 @@ def of_device_run(tx: Tx, run_id: str, device_index: int) -> list[AttemptRow]:
     return [_row(row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When one attempt ran, for the timeline."""
+
+    device_index: int
+    step_index: int
+    attempt: int
+    status: str
+    started_at: Millis
+    finished_at: Millis | None
+
+
+def spans(tx: Tx, run_id: str, device_indexes: Sequence[int]) -> list[Span]:
+    """The started attempts of some devices of a run, by device, step and attempt."""
+    where = (_S.workspace_id == tx.workspace_id, _S.run_id == run_id, _S.started_at.is_not(None))
+    statement = select(*(_S[name] for name in Span.__slots__)).where(*where, _S.device_index.in_(device_indexes))
+    rows = tx.conn.execute(statement.order_by(_S.device_index, _S.step_index, _S.attempt))
+    return [Span(*row) for row in rows]
+
+
 def of_run(tx: Tx, run_id: str) -> list[AttemptRow]:
     """Every attempt of a run, by device, step and attempt."""
     where = (_S.workspace_id == tx.workspace_id, _S.run_id == run_id)

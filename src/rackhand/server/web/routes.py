@@ -1,5 +1,29 @@
 """All page modules; each has `handlers`."""
 
-from rackhand.server.web import assets, dashboard, device, devices, playbooks, settings, settings_nodes, settings_tokens
+from rackhand.server.web import (
+    assets,
+    dashboard,
+    device,
+    device_run,
+    devices,
+    playbooks,
+    run,
+    runs,
+    settings,
+    settings_nodes,
+    settings_tokens,
+)
 
-MODULES = (assets, dashboard, devices, device, settings, settings_nodes, settings_tokens, playbooks)
+MODULES = (
+    assets,
+    dashboard,
+    devices,
+    device,
+    runs,
+    run,
+    device_run,
+    settings,
+    settings_nodes,
+    settings_tokens,
+    playbooks,
+)
