@@ -101,9 +101,11 @@ class Visit:
         return [text for text in self.complaints if not any(re.search(known, text) for known in self.expected)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests of this process."""
+    """One browser for all tests of a module. Longer would break others: Playwright keeps an event loop running in this
+    thread until it ends, and no test of this process could start one of its own meanwhile.
+    """
     if not Path(CHROMIUM).exists():
         reason = "no /usr/bin/chromium here: `make browser` installs Debian's, as root"
         if os.environ.get("CI") == "true":

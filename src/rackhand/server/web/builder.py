@@ -27,7 +27,7 @@ from rackhand.server.web.draft import Draft, below, text_at
 from rackhand.server.web.forms import errors_by_field
 from rackhand.server.web.language import gettext_noop as N_
 from rackhand.server.web.language import locale_of, localised
-from rackhand.server.web.page import is_fragment, page, render
+from rackhand.server.web.page import formats_of, is_fragment, page, render, say
 from rackhand.server.web.param_inputs import ParamInput, inputs_of
 from rackhand.store.db import Tx
 
@@ -56,7 +56,7 @@ class Row:
     typed: Mapping[str, Any]
     shown: tuple[ParamInput, ...]
     more: tuple[ParamInput, ...]
-    expected: ExpectedStep | None = None
+    expected: str = ""
 
     @property
     def probability(self) -> str:
@@ -83,6 +83,8 @@ class Plan:
     view: PlanView | None = None
     exclusions: tuple[tuple[str, str, int], ...] = ()
     problems: tuple[str, ...] = ()
+    expectations: tuple[str, ...] = ()
+    """How often each step is likely to run, in words."""
 
     @property
     def expected_steps(self) -> float:
@@ -155,11 +157,11 @@ def _known(tx: Tx, draft: Draft, more: Iterable[str] = ()) -> Known:
 
 
 def _rows(steps: list[dict[str, Any]], known: Known, plan: Plan | None = None) -> tuple[Row, ...]:
-    expected = plan.view.steps if plan and plan.view else ()
-    return tuple(_row(i, step, known, expected[i] if i < len(expected) else None) for i, step in enumerate(steps))
+    expected = plan.expectations if plan else ()
+    return tuple(_row(i, step, known, expected[i] if i < len(expected) else "") for i, step in enumerate(steps))
 
 
-def _row(index: int, step: dict[str, Any], known: Known, expected: ExpectedStep | None = None) -> Row:
+def _row(index: int, step: dict[str, Any], known: Known, expected: str = "") -> Row:
     copy, asset = known.copy(text_at(step, "copy_of")), known.assets.get(text_at(step, "asset_id"))
     source = copy or asset
     values = {name: text for name, text in below(step, "params").items() if isinstance(text, str)}
@@ -177,13 +179,20 @@ def _row(index: int, step: dict[str, Any], known: Known, expected: ExpectedStep 
         title=source.title if source else text_at(step, "asset_id"),
         kind=source.kind if source else None,
         what=KINDS[source.kind].summary if source and source.kind in KINDS else "",
-        detail=" · ".join(text.strip().splitlines()[0] for text in values.values() if text.strip())[:_SUMMARY],
+        detail=" · ".join(_said(name, text) for name, text in values.items() if text.strip())[:_SUMMARY],
         state=state,
         typed=step,
         shown=tuple(each for each in inputs if each.is_required or each.value),
         more=tuple(each for each in inputs if not (each.is_required or each.value)),
         expected=expected,
     )
+
+
+def _said(name: str, text: str) -> str:
+    """A parameter in the one line under a step's title."""
+    if name.endswith("_ms") and text.isascii() and text.isdigit():
+        return f"{drafted.seconds(int(text[:12]))} s"
+    return text.strip().splitlines()[0]
 
 
 async def read_draft(request: Request) -> tuple[Draft, str]:
@@ -209,7 +218,25 @@ async def plan_of(room: Room, request: Request, draft: Draft) -> Plan:
     except (Invalid, NotFound) as error:
         texts = errors_by_field(error).values() or [error.detail]
         return Plan(problems=tuple(dict.fromkeys(localised(locale, text) for text in texts)))
-    return Plan(view, _grouped(view.exclusions, locale))
+    expectations = tuple(_expectation(request, len(view.devices), step) for step in view.steps)
+    return Plan(view, _grouped(view.exclusions, locale), expectations=expectations)
+
+
+def _expectation(request: Request, total: int, step: ExpectedStep) -> str:
+    """The same words as plan_preview.ts."""
+    number = formats_of(request).number
+    if step.probability >= 1:
+        return say(request, N_("all {total} devices"), total=number(total))
+    if step.probability <= 0:
+        return say(request, N_("no device"))
+    return say(
+        request,
+        N_("about {n} of {total} devices (95%: {low}–{high})"),
+        n=number(round(step.expected)),
+        total=number(total),
+        low=number(step.low),
+        high=number(step.high),
+    )
 
 
 def _grouped(exclusions: Iterable[ExclusionView], locale: str) -> tuple[tuple[str, str, int], ...]:

@@ -161,8 +161,9 @@ async def import_document(request: Request, room: Room) -> Response:
     except (Invalid, Malformed) as error:
         text = raw.decode("utf-8", "replace")
         found = await room.db.read(playbooks.list_playbooks, {"limit": _PAGE, "cursor": None, "q": None})
-        values: dict[str, Any] = {"found": found, "q": "", "document": text, "problems": _problems(request, error, text)}
-        return render(request, "playbooks/playbooks.html", status=status_of(error), **values)
+        values: dict[str, Any] = {"found": found, "q": "", "document": text}
+        problems = _problems(request, error, text)
+        return render(request, "playbooks/playbooks.html", status=status_of(error), problems=problems, **values)
     return redirect(request, f"/commands?playbook={saved.id}", say(request, N_("The playbook was imported.")))
 
 
@@ -183,4 +184,4 @@ def _problems(request: Request, error: Invalid | Malformed, text: str) -> tuple[
     return tuple(sorted(rows, key=lambda row: row[0] or 0))
 
 
-handlers: list[Any] = [submit, list_saved, one, restore, archive, download, import_document, *builder.handlers]
+handlers: list[Any] = [submit, list_saved, one, restore, archive, download, import_document]

@@ -2,6 +2,7 @@
 
 from rackhand.server.web import (
     assets,
+    builder,
     dashboard,
     device,
     device_run,
@@ -26,4 +27,5 @@ MODULES = (
     settings_nodes,
     settings_tokens,
     playbooks,
+    builder,
 )
