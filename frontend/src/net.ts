@@ -4,15 +4,15 @@
  * offline (three failures).
  */
 type State = "live" | "checking" | "offline";
-type Job = {
+/** Requests that follow each other, and how the last ones went. */
+type Line = { failures: number; late: boolean };
+type Job = Line & {
   url: () => string;
   period: number;
   apply: (answer: unknown) => void;
   etag: string;
-  failures: number;
   timer: number;
   busy: boolean;
-  late: boolean;
 };
 
 export type Poll = { stop(): void; now(): void };
@@ -22,16 +22,31 @@ const SLOW_MS = Number(pace.slow ?? 3000);
 const GIVE_UP_MS = Number(pace.giveUp ?? 10000);
 const LONGEST_MS = 30000;
 const jobs = new Set<Job>();
+const fragments: Line = { failures: 0, late: false };
 const listeners = new Set<(state: State) => void>();
 let state: State = "live";
 
 function judge(): void {
   let worst = 0;
-  for (const job of jobs) worst = Math.max(worst, job.failures, job.late ? 1 : 0);
+  for (const line of [...jobs, fragments]) worst = Math.max(worst, line.failures, line.late ? 1 : 0);
   const now: State = !navigator.onLine || worst >= 3 ? "offline" : worst > 0 ? "checking" : "live";
   if (now === state) return;
   state = now;
   for (const listener of listeners) listener(state);
+}
+
+/** Watches one request of a line; to be told whether the server answered it. */
+export function watch(line: Line = fragments): (isAnswered: boolean) => void {
+  const slow = window.setTimeout(() => {
+    line.late = true;
+    judge();
+  }, SLOW_MS);
+  return (isAnswered) => {
+    clearTimeout(slow);
+    line.late = false;
+    line.failures = isAnswered ? 0 : line.failures + 1;
+    judge();
+  };
 }
 
 /** Calls `listener` now and at every change. */
@@ -75,10 +90,8 @@ async function ask(job: Job): Promise<void> {
   clearTimeout(job.timer);
   if (job.busy || document.hidden || !jobs.has(job)) return;
   job.busy = true;
-  const slow = window.setTimeout(() => {
-    job.late = true;
-    judge();
-  }, SLOW_MS);
+  const end = watch(job);
+  let isAnswered = false;
   try {
     const headers: Record<string, string> = { Accept: "application/json" };
     if (job.etag) headers["If-None-Match"] = job.etag;
@@ -88,14 +101,13 @@ async function ask(job: Job): Promise<void> {
       const body: unknown = await answer.json();
       job.etag = answer.headers.get("ETag") ?? "";
       if (jobs.has(job)) job.apply(body);
-    } else if (answer.status !== 304) throw new Error(String(answer.status));
-    job.failures = 0;
+    }
+    isAnswered = answer.status === 200 || answer.status === 304;
   } catch {
-    job.failures += 1;
+    // no answer, or one that is no JSON: counted below
   } finally {
-    clearTimeout(slow);
-    job.busy = job.late = false;
-    judge();
+    job.busy = false;
+    end(isAnswered);
     plan(job);
   }
 }

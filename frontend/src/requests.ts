@@ -1,5 +1,8 @@
-/** What htmx asks for: feedback while it waits, and a toast instead of a swap when it fails. */
-import { leave } from "./net";
+/**
+ * What htmx asks for: feedback while it waits, and a toast instead of a swap when it fails. Polls (`data-quiet`) give no
+ * feedback but the connection pill's; they rest while the tab is hidden and ask at once when it is looked at again.
+ */
+import { leave, watch } from "./net";
 import { t } from "./text";
 import { toast } from "./toast";
 import { waiting } from "./waiting";
@@ -8,22 +11,32 @@ type Context = { response?: { raw?: Response; status?: number }; text?: string; 
 
 const ends = new WeakMap<object, () => void>();
 const contextOf = (event: Event): Context => (event as CustomEvent<{ ctx: Context }>).detail.ctx ?? {};
+const statusOf = ({ response }: Context): number => response?.raw?.status ?? response?.status ?? 0;
+const isPoll = (event: Event): boolean => (event.target as Element).matches("[data-quiet]");
 
+document.addEventListener("htmx:config:request", (event) => {
+  if (document.hidden && isPoll(event)) event.preventDefault();
+});
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  for (const poll of document.querySelectorAll("[data-quiet][hx-trigger]")) poll.dispatchEvent(new Event("every"));
+});
 document.addEventListener("htmx:before:request", (event) => {
-  const source = event.target as Element;
-  if (!source.matches("[data-quiet]")) ends.set(contextOf(event), waiting());
+  const context = contextOf(event);
+  if (!isPoll(event)) return void ends.set(context, waiting());
+  const end = watch();
+  ends.set(context, () => end(statusOf(context) > 0 && statusOf(context) < 500));
 });
 document.addEventListener("htmx:finally:request", (event) => ends.get(contextOf(event))?.());
 document.addEventListener("htmx:after:request", (event) => {
-  const { response, text } = contextOf(event);
-  const status = response?.raw?.status ?? response?.status ?? 200;
+  const context = contextOf(event);
+  const [status, text] = [statusOf(context), context.text];
   if (status === 401) leave();
-  else if (status >= 400)
+  else if (status >= 400 && !isPoll(event))
     toast(detailOf(text) || t("The request failed ({status}). Nothing was changed.", { status }), "error");
 });
 document.addEventListener("htmx:error", (event) => {
-  if (!(event.target as Element).matches("[data-quiet]"))
-    toast(t("The server did not answer. Nothing was changed."), "error");
+  if (!isPoll(event)) toast(t("The server did not answer. Nothing was changed."), "error");
 });
 
 function detailOf(text: string | undefined): string {

@@ -9,13 +9,14 @@
 `site` is one server for all tests of a module, filled by `furnish` (fleet.py): add to it; you are not alone there.
 `empty_site` is one without devices. Every page fails its test if the console shows an error, a script throws or the
 Content-Security-Policy is violated; what a test causes on purpose it names: `visit(..., expected=r"503")`.
-Under the strict policy `page.wait_for_function("text")` is refused: wait by `expect(...)`.
+Under the strict policy `page.wait_for_function("text")` is refused: wait by `expect(...)`. Time is in the test's hands:
+`visit(path, before=pace.own_time)` (pace.py); `before` gets the page before anything is loaded.
 """
 
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ class Visit:
         role: Role | None = Role.ADMIN,
         expected: str = "",
         site: Site | None = None,
+        before: Callable[[Page], object] | None = None,
         **options: Any,
     ) -> Page:
         where = site or self.site
@@ -87,6 +89,8 @@ class Visit:
         page = context.new_page()
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        if before is not None:
+            before(page)
         page.goto(path)
         return page
 

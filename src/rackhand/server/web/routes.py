@@ -7,12 +7,14 @@ from rackhand.server.web import (
     device,
     device_run,
     devices,
+    login,
     playbooks,
     run,
     runs,
     settings,
     settings_nodes,
     settings_tokens,
+    settings_users,
 )
 
 MODULES = (
@@ -26,6 +28,8 @@ MODULES = (
     settings,
     settings_nodes,
     settings_tokens,
+    settings_users,
+    login,
     playbooks,
     builder,
 )
