@@ -33,13 +33,37 @@ def test_every_route_but_the_public_ones_wants_a_credential(server: ServerPlace)
                 path for path, methods in document["paths"].items() for m in methods.values() if not m["security"]
             }
 
-            assert open_paths == {"/", "/healthz", "/readyz", "/metrics", "/api/openapi.json"}
+            assert open_paths == {"/healthz", "/readyz", "/metrics", "/api/openapi.json", "/dist/{name}"}
             for path, methods in document["paths"].items():
                 for method, drawn in methods.items():
                     if drawn["security"]:
                         url = path.replace("{index}", "1").replace("{revision}", "1")
                         answer = await api.using(None).send(method.upper(), url)
                         assert answer.status_code == 401, (method, path, answer.text)
+
+    asyncio.run(story())
+
+
+def test_every_page_but_the_login_sends_there(server: ServerPlace) -> None:
+    async def story() -> None:
+        async with server.open() as api:
+            nobody, seen = api.using(None), set()
+            for route in api.app.routes:
+                for handler in getattr(route, "route_handlers", []):
+                    declared = handler.opt.get("operation")
+                    if declared is None or not declared.is_page:
+                        continue
+                    if declared.role is PUBLIC:
+                        seen.add(route.path_format)
+                        continue
+                    url = route.path_format.replace("{index}", "1").replace("{revision}", "1")
+                    for method in handler.http_methods - {"OPTIONS", "HEAD"}:
+                        answer = await nobody.send(method, url)
+                        assert answer.status_code == (303 if method == "GET" else 401), (method, url, answer.text)
+                        if method == "GET":
+                            assert answer.headers["location"].startswith("/login?next=/"), url
+
+            assert seen == {"/login", "/login/{secret}", "/logout", "/static/dist/{name}"}
 
     asyncio.run(story())
 
@@ -154,6 +178,6 @@ def test_every_route_declares_who_may_call_it(server: ServerPlace) -> None:
                     declared = handler.opt.get("operation")
                     assert declared is not None, handler
                     assert declared.role in {NODE, PUBLIC, *Role}
-                    assert declared.summary, handler
+                    assert declared.summary or declared.is_page, handler
 
     asyncio.run(story())

@@ -7,6 +7,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,21 +51,21 @@ class Site:
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._ready = threading.Event()
         self._open: _Open | None = None
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="rackhand-site", daemon=True)
+        self._thread = ThreadPoolExecutor(1, "rackhand-site")
         self._cookies: dict[Role, str] = {}
 
     def __enter__(self) -> "Site":
-        self._thread.start()
+        running = self._thread.submit(asyncio.run, self._serve())
+        running.add_done_callback(lambda _: self._ready.set())
         if not self._ready.wait(_START_S) or self._open is None:
             self._socket.close()
-            raise RuntimeError("the site did not start") from self._error
+            raise RuntimeError("the site did not start") from (running.exception() if running.done() else None)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._open is not None:
             self._open.loop.call_soon_threadsafe(self._stop)
-        self._thread.join(_START_S)
+        self._thread.shutdown()
         self._socket.close()
 
     def do(self, act: Callable[[Lab], Awaitable[T]]) -> T:
@@ -94,14 +95,6 @@ class Site:
 
     def _stop(self) -> None:
         self._opened().server.should_exit = True
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - told to the thread that waits for the start
-            self._error = error
-        finally:
-            self._ready.set()
 
     async def _serve(self) -> None:
         async with self._place.started() as db:
