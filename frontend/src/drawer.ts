@@ -6,24 +6,42 @@ import htmx from "htmx.org/dist/htmx.esm.js";
 
 const drawer = document.getElementById("drawer")!;
 let opener: HTMLElement | null = null;
+let shown = "";
 
-/** Opens `href` in the drawer. */
+/** Opens `href` in the drawer. Of several that are asked for the last one opens; one that is refused changes nothing. */
 export async function openDrawer(href: string, from: HTMLElement | null, push = true): Promise<void> {
-  opener = from ?? opener;
-  mark(from);
+  const before = drawer.firstElementChild;
+  await htmx.ajax("GET", href, { source: drawer, target: "#drawer", swap: "innerHTML" });
+  const now = drawer.firstElementChild;
+  if (!now || now === before) return;
+  note(href, from);
   if (push) history.pushState({ drawer: href }, "", href);
-  await htmx.ajax("GET", href, { target: "#drawer", swap: "innerHTML" });
 }
 
 /** Closes it; `base` is the page's address without it. */
 export function closeDrawer(push = true): void {
+  drawer.dispatchEvent(new Event("htmx:abort"));
   if (!drawer.firstElementChild) return;
   const base = drawer.querySelector<HTMLElement>("[data-base]")?.dataset.base ?? location.pathname;
+  const back = opener?.isConnected ? opener : linkTo(shown);
   drawer.replaceChildren();
   mark(null);
   if (push) history.pushState(null, "", base);
-  opener?.focus();
+  back?.focus();
   opener = null;
+  shown = "";
+}
+
+/** Remembers what is open, and where the focus goes when it closes. */
+function note(href: string, from: HTMLElement | null): void {
+  shown = new URL(href, location.href).pathname;
+  opener = from ?? linkTo(shown);
+  mark(opener);
+}
+
+/** The link, such as a tile, that leads to what is open. */
+function linkTo(path: string): HTMLElement | null {
+  return document.querySelector<HTMLElement>(`main a[data-drawer][href="${CSS.escape(path)}"]`);
 }
 
 function mark(link: Element | null): void {
@@ -44,10 +62,16 @@ document.addEventListener("click", (event) => {
   }
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !document.querySelector("dialog[open]")) closeDrawer();
+  if (event.key === "Escape" && !event.isComposing && !document.querySelector("dialog[open]")) closeDrawer();
 });
 addEventListener("popstate", (event) => {
   const href = (event.state as { drawer?: string } | null)?.drawer;
   if (href) void openDrawer(href, null, false);
-  else closeDrawer(false);
+  else if (location.pathname !== shown) closeDrawer(false); // else a link to a line of what is open
 });
+
+drawer.setAttribute("hx-sync", "replace");
+if (drawer.firstElementChild) {
+  history.replaceState({ drawer: location.href }, "");
+  note(location.href, null);
+}

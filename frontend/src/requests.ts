@@ -7,16 +7,13 @@ import { t } from "./text";
 import { toast } from "./toast";
 import { waiting } from "./waiting";
 
-type Context = { response?: { raw?: Response; status?: number }; text?: string; request?: { headers?: object } };
+type Context = { sourceElement?: Element; response?: { raw?: Response; status?: number }; text?: string };
 
 const ends = new WeakMap<object, () => void>();
 const contextOf = (event: Event): Context => (event as CustomEvent<{ ctx: Context }>).detail.ctx ?? {};
 const statusOf = ({ response }: Context): number => response?.raw?.status ?? response?.status ?? 0;
-const isPoll = (event: Event): boolean => (event.target as Element).matches("[data-quiet]");
+const isPoll = (event: Event): boolean => contextOf(event).sourceElement?.matches("[data-quiet]") ?? false;
 
-document.addEventListener("htmx:config:request", (event) => {
-  if (document.hidden && isPoll(event)) event.preventDefault();
-});
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   for (const poll of document.querySelectorAll("[data-quiet][hx-trigger]")) poll.dispatchEvent(new Event("every"));
@@ -24,6 +21,7 @@ document.addEventListener("visibilitychange", () => {
 document.addEventListener("htmx:before:request", (event) => {
   const context = contextOf(event);
   if (!isPoll(event)) return void ends.set(context, waiting());
+  if (document.hidden) return event.preventDefault();
   const end = watch();
   ends.set(context, () => end(statusOf(context) > 0 && statusOf(context) < 500));
 });

@@ -6,15 +6,20 @@
 Real time goes on in such a page as well; what a test moves comes on top.
 """
 
-from playwright.sync_api import Page, Request, Response
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
+from playwright.sync_api import Page, Response
+
+_LAST = "/healthz"
 FLEET = "/api/nodes/status"
 FLEET_MS = 3_300
 """The longest that the page of the devices waits between two polls: its 3 s and 10 %."""
 
 _HIDE = """(hidden) => {
-  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
-  Object.defineProperty(document, "visibilityState", { configurable: true, get: () => (hidden ? "hidden" : "visible") });
+  const say = (name, value) => Object.defineProperty(document, name, { configurable: true, get: () => value });
+  say("hidden", hidden);
+  say("visibilityState", hidden ? "hidden" : "visible");
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
 
@@ -36,13 +41,32 @@ def poll(page: Page) -> Response:
     return after(page, FLEET_MS, FLEET)
 
 
+def stop_time(page: Page) -> None:
+    """From now on only the test moves the clock."""
+    page.clock.pause_at(datetime.fromtimestamp(page.evaluate("Date.now()") / 1000 + 0.1, UTC))
+
+
 def hide(page: Page, hidden: bool = True) -> None:
     """As if another tab came to the front, or this one again."""
     page.evaluate(_HIDE, hidden)
 
 
-def requests_of(page: Page) -> list[Request]:
-    """Everything that the page asks for from now on; the list grows."""
-    seen: list[Request] = []
-    page.on("request", seen.append)
-    return seen
+class Asked:
+    """What a page asks for from now on.
+
+    asked = Asked(page)
+    page.clock.run_for(60_000)
+    assert asked.paths() == []
+    """
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._seen: list[str] = []
+        page.on("request", lambda request: self._seen.append(request.url))
+
+    def paths(self) -> list[str]:
+        """The addresses so far; a request of our own comes after them all."""
+        with self._page.expect_response(lambda answer: answer.url.endswith(_LAST)):
+            self._page.evaluate("(path) => void fetch(path)", _LAST)
+        seen = [url for url in self._seen if not url.endswith(_LAST)]
+        return [urlsplit(url).path for url in seen]
