@@ -215,7 +215,9 @@ def _report(stage: Stage, run: dict[str, Any], duration_s: float, wish: Wish, is
 
 
 def _serve_on(stage: Stage) -> None:
-    say("Serving until Ctrl-C. In another terminal:")
+    say("Serving until Ctrl-C. In a browser (the link logs you in once):")
+    say(f"  {stage.login}")
+    say("In another terminal:")
     say(f"  export RACKHAND_SERVER={stage.url} RACKHAND_TOKEN={stage.token}")
     say("  rackhand runs list; rackhand devices list; rackhand run 'Health sweep' --target 1-5")
     while True:
