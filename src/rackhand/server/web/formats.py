@@ -51,6 +51,7 @@ class Formats:
         """`0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`; None is a dash."""
         if ms is None:
             return "–"
+        ms = max(ms, 0)  # a clock that was set back
         if ms < 10 * _SECOND:
             return self._unit(floor(ms / 100) / 10, "second")
         if ms < _MINUTE:

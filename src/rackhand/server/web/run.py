@@ -37,7 +37,7 @@ _STATUS_WORDS = {
 @get("/runs/{run_id:str}", **page(role=Role.VIEWER, query=_PAGE))
 async def show(request: Request, room: Room, run_id: FromPath[str]) -> Response:
     values = await run_page(request, room, run_id, read_query(request)["page"])
-    return render(request, "run/_live.html" if is_fragment(request) else "run/run.html", **values)
+    return render(request, "run/_poll.html" if is_fragment(request) else "run/run.html", **values)
 
 
 async def run_page(request: Request, room: Parts, run_id: str, number: int = 1) -> dict[str, Any]:
@@ -59,6 +59,7 @@ async def run_page(request: Request, room: Parts, run_id: str, number: int = 1) 
         "trigger": TRIGGERS.get(view.detail.run.trigger, view.detail.run.trigger),
         "outcomes": [name for name in reruns.OUTCOMES if view.detail.counts[name]],
         "opened": None,
+        "is_poll": is_fragment(request),
     }
 
 
