@@ -39,9 +39,10 @@ function note(href: string, from: HTMLElement | null): void {
   mark(opener);
 }
 
-/** The link, such as a tile, that leads to what is open. */
+/** The tile, or else another link, that leads to what is open. */
 function linkTo(path: string): HTMLElement | null {
-  return document.querySelector<HTMLElement>(`main a[data-drawer][href="${CSS.escape(path)}"]`);
+  const link = `a[data-drawer][href="${CSS.escape(path)}"]`;
+  return document.querySelector<HTMLElement>(`device-heatmap ${link}`) ?? document.querySelector(`main ${link}`);
 }
 
 function mark(link: Element | null): void {
@@ -52,10 +53,10 @@ function mark(link: Element | null): void {
 document.addEventListener("click", (event) => {
   if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const target = event.target as Element;
-  const link = target.closest<HTMLAnchorElement>("a[data-drawer]");
+  const link = target.closest<HTMLElement>("a[data-drawer]"); // of HTML, or of the timeline's SVG
   if (link) {
     event.preventDefault();
-    void openDrawer(link.href, link);
+    void openDrawer(link.getAttribute("href")!, link);
   } else if (target.closest("[data-close-drawer]")) {
     event.preventDefault();
     closeDrawer();
@@ -70,8 +71,9 @@ addEventListener("popstate", (event) => {
   else if (location.pathname !== shown) closeDrawer(false); // else a link to a line of what is open
 });
 
+htmx.config.history = false; // or it would replace the state of every entry with its own, and the body on Back
 drawer.setAttribute("hx-sync", "replace");
 if (drawer.firstElementChild) {
-  history.replaceState({ drawer: location.href }, "");
-  note(location.href, null);
+  history.replaceState({ drawer: location.pathname }, "");
+  note(location.pathname, null);
 }

@@ -9,7 +9,7 @@ Real time goes on in such a page as well; what a test moves comes on top.
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, Response
+from playwright.sync_api import Page, Response, expect
 
 _LAST = "/healthz"
 FLEET = "/api/nodes/status"
@@ -42,8 +42,14 @@ def poll(page: Page) -> Response:
 
 
 def stop_time(page: Page) -> None:
-    """From now on only the test moves the clock."""
-    page.clock.pause_at(datetime.fromtimestamp(page.evaluate("Date.now()") / 1000 + 0.1, UTC))
+    """From now on only the test moves the clock. What was due within the next 5 s happens now."""
+    page.clock.pause_at(datetime.fromtimestamp(page.evaluate("Date.now()") / 1000 + 5, UTC))
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Wait for the answers to the fragments that are asked for."""
+    expect(page.locator(".htmx-request")).to_have_count(0)
 
 
 def hide(page: Page, hidden: bool = True) -> None:
