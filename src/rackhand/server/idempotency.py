@@ -30,8 +30,8 @@ async def claim(request: Any) -> LitestarResponse[Any] | None:
     """Before the handler: the kept answer, or None to go on."""
     _current.set(None)
     form = await _form_of(request)
-    key = request.headers.get("idempotency-key") or form.get("idempotency_key")
-    if not key:
+    key = request.headers.get("idempotency-key", form.get("idempotency_key"))
+    if key is None:
         return None
     if not _KEY.fullmatch(key):
         raise Invalid([FieldError("/headers/Idempotency-Key", "must be 1 to 200 printable ASCII characters")])

@@ -1,0 +1,155 @@
+"""Pictures of the real pages for docs/screens/: `python -m tools.screens [NAME...]`, about five minutes.
+
+Starts `rackhand demo`, logs in by its link as a browser would, starts a second run so that something goes on, and takes
+every page in Korean and English, light and dark, 1440 and 390 px wide. Debian's chromium is needed (`make browser`).
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+SCREENS = ROOT / "docs" / "screens"
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+LANGUAGES, THEMES, WIDTHS = ("ko", "en"), ("light", "dark"), (1440, 390)
+PHONE = 390
+TALLEST = 1800
+COLOURS = 160
+WAIT_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A page; `path` may name {run} (ended), {busy} (under way), {failed} (a device index) and {playbook}."""
+
+    name: str
+    path: str
+    needs_login: bool = True
+    click: str = ""
+
+
+SCREENS_OF_ALL = (
+    Screen("run-busy", "/runs/{busy}"),
+    Screen("devices", "/devices"),
+    Screen("dashboard", "/"),
+    Screen("run", "/runs/{run}"),
+    Screen("run-device", "/runs/{run}/devices/{failed}"),
+    Screen("device", "/devices/1"),
+    Screen("devices-list", "/devices?view=list"),
+    Screen("runs", "/runs"),
+    Screen("commands", "/commands?playbook={playbook}"),
+    Screen("command", "/commands/new?kind=shell"),
+    Screen("playbooks", "/playbooks"),
+    Screen("playbook", "/playbooks/{playbook}"),
+    Screen("settings", "/settings"),
+    Screen("nodes", "/settings/nodes"),
+    Screen("users", "/settings/users"),
+    Screen("tokens", "/settings/tokens"),
+    Screen("not-found", "/nowhere"),
+    Screen("login", "/login", needs_login=False),
+)
+
+
+@contextmanager
+def demo(port: int) -> Iterator[str]:
+    """The demo after its run: the address of the one-time link."""
+    command = [sys.executable, "-m", "rackhand", "demo", "--devices", "24", "--concurrency", "6", "--port", str(port)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        link = ""
+        try:
+            for line in process.stderr or ():
+                sys.stderr.write(line)
+                if found := re.search(r"http://\S+/login/\S+", line):
+                    link = found[0]
+                if line.startswith("Serving"):
+                    break
+            yield link
+        finally:
+            process.terminate()
+            if process.stderr:
+                process.stderr.read()
+
+
+def log_in(browser: Browser, link: str) -> Any:
+    """The cookies after the link's button was pressed."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(link)
+        page.locator("main button").click()
+        page.wait_for_url("**/")
+        return context.cookies()
+
+
+def facts(page: Page) -> dict[str, str]:
+    """Names for the paths; starts the run that is under way."""
+    runs = page.request.get("/api/runs").json()["items"]
+    devices = page.request.get(f"/api/runs/{runs[-1]['id']}").json()["devices"]
+    playbooks = page.request.get("/api/playbooks").json()["items"]
+    playbook = next(each["id"] for each in playbooks if each["title"] == "Health sweep")
+    token = page.locator("meta[name=csrf-token]").get_attribute("content") or ""
+    body = {"playbook_id": playbook, "target": {"scope": "all"}, "policy": {"concurrency": 2}, "title": "Night check"}
+    busy = page.request.post("/api/runs", data=body, headers={"X-CSRF-Token": token})
+    failed = next(str(each["device_index"]) for each in devices if each["status"] == "failed")
+    return {"run": runs[-1]["id"], "busy": busy.json()["id"], "failed": failed, "playbook": playbook}
+
+
+def take(context: BrowserContext, screen: Screen, where: dict[str, str], language: str, theme: str, width: int) -> None:
+    """One picture, with few colours: a tenth of the bytes."""
+    page = context.new_page()
+    page.goto(screen.path.format(**where), wait_until="load")
+    page.wait_for_load_state("networkidle") if screen.name == "run-device" else None
+    if "/runs/{busy}" in screen.path:
+        page.locator("text=/[2-9]\\d*|1\\d/").first.wait_for()
+    clip = None
+    if width == PHONE:
+        height = page.evaluate("document.documentElement.scrollHeight")
+        clip = {"x": 0, "y": 0, "width": width, "height": min(height, TALLEST)}
+    raw = page.screenshot(full_page=width == PHONE, clip=clip)  # type: ignore[arg-type]
+    page.close()
+    small = Image.open(BytesIO(raw)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    small.save(SCREENS / f"{screen.name}-{language}-{theme}-{width}.png", optimize=True)
+
+
+def main(names: list[str]) -> int:
+    """Returns the exit code."""
+    SCREENS.mkdir(exist_ok=True)
+    wanted = [screen for screen in SCREENS_OF_ALL if not names or screen.name in names]
+    with demo(8799) as link, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        url = link.partition("/login/")[0]
+        cookies = log_in(browser, link)
+        with browser.new_context(base_url=url) as context:
+            context.add_cookies(cookies)
+            page = context.new_page()
+            page.goto("/")
+            where = facts(page)
+        for screen in wanted:
+            for language, theme, width in product(LANGUAGES, THEMES, WIDTHS):
+                with browser.new_context(
+                    base_url=url,
+                    locale=language,
+                    color_scheme="dark" if theme == "dark" else "light",
+                    viewport={"width": width, "height": 844 if width == PHONE else 900},
+                ) as context:
+                    context.set_default_timeout(WAIT_MS)
+                    if screen.needs_login:
+                        context.add_cookies(cookies)
+                    take(context, screen, where, language, theme, width)
+            sys.stderr.write(f"{screen.name}\n")
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
