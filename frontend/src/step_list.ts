@@ -29,6 +29,7 @@ class StepList extends HTMLElement {
       this.#add((event as CustomEvent<{ asset_id: string }>).detail.asset_id, false),
     );
     addEventListener("pageshow", (event) => event.persisted && this.#newKey());
+    addEventListener("pagehide", () => this.#keep());
     const kept = sessionStorage.getItem(this.#key_of_draft);
     if (kept) void this.#draw(JSON.parse(kept) as Pairs, true);
     else this.#plan.refresh(0);
