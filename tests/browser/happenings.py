@@ -3,7 +3,7 @@
 Belongs here: changes and lookups that several test files need. Must not: what a page shows of them.
 """
 
-from rackhand.engine import run_views
+from rackhand.engine import playbooks, run_views
 from rackhand.engine.fake import Lab, phone
 from rackhand.engine.run_views import RunView
 from rackhand.server.fake_site import Site
@@ -22,10 +22,20 @@ def lose(site: Site, *indexes: int) -> None:
 
 
 def run_named(site: Site, title: str) -> RunView:
-    """The newest run with this title."""
+    """The newest run whose title starts so."""
 
     async def find(lab: Lab) -> RunView:
         found = await lab.db.read(run_views.list_runs, limit=50, after=None, filters={})
-        return next(run for run in found if run.title == title)
+        return next(run for run in found if run.title.startswith(title))
+
+    return site.do(find)
+
+
+def playbook_named(site: Site, title: str) -> str:
+    """The id of the playbook with this title."""
+
+    async def find(lab: Lab) -> str:
+        found = await lab.db.read(playbooks.list_playbooks, {"limit": 50, "cursor": None, "q": title})
+        return found.items[0].id
 
     return site.do(find)

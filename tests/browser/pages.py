@@ -1,0 +1,47 @@
+"""Every page by a name, and where it is on the site of fleet.py: what holds for all pages is tested over this table."""
+
+from collections.abc import Callable
+
+from tests.browser.happenings import playbook_named, run_named
+
+from rackhand.server.fake_site import Site
+
+Address = Callable[[Site], str]
+
+
+def _at(path: str) -> Address:
+    return lambda site: path
+
+
+def _run(title: str, rest: str = "") -> Address:
+    return lambda site: f"/runs/{run_named(site, title).id}{rest}"
+
+
+PAGES: dict[str, Address] = {
+    "dashboard": _at("/"),
+    "devices": _at("/devices"),
+    "device": _at("/devices/2"),
+    "device offline": _at("/devices/19"),
+    "device list": _at("/devices?view=list"),
+    "runs": _at("/runs"),
+    "run": _run("All well"),
+    "run failed": lambda site: f"/runs/{run_named(site, '<img').id}",
+    "run under way": _run("Under way"),
+    "device run": _run("All well", "/devices/2"),
+    "device run waiting": _run("Under way", "/devices/23"),
+    "playbooks": _at("/playbooks"),
+    "playbook": lambda site: f"/playbooks/{playbook_named(site, 'Playback check')}",
+    "builder": lambda site: f"/playbooks/builder?playbook={playbook_named(site, 'Playback check')}",
+    "settings": _at("/settings"),
+    "nodes": _at("/settings/nodes"),
+    "users": _at("/settings/users"),
+    "new user": _at("/settings/users/new"),
+    "tokens": _at("/settings/tokens"),
+    "not found": _at("/nowhere"),
+}
+LOGIN = "/login?next=/runs"
+EMPTY = ("/", "/devices", "/devices?view=list", "/runs", "/playbooks", "/playbooks/builder")
+"""The pages that say something else before there is anything."""
+EMPTY_SETTINGS = ("/settings/nodes", "/settings/tokens")
+EXPECTED = r"status of 404 .*\((/nowhere|http://[^/]*/nowhere)"
+"""What the console says of the one that is missing."""

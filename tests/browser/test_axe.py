@@ -1,0 +1,88 @@
+"""axe on every page, light and dark: filled, empty and refused. Then everything is pressed: the policy has to hold."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.browser.conftest import Visit
+from tests.browser.pages import EMPTY, EMPTY_SETTINGS, EXPECTED, LOGIN, PAGES
+
+from rackhand.server.fake_site import Site
+
+AXE = Path(__file__).resolve().parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_RUN = """async ([levels, rules]) => {
+  const options = { runOnly: rules.length ? rules : levels, resultTypes: ["violations"] };
+  const { violations } = await axe.run(document, options);
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) =>
+    html.slice(0, 200) + " | " + failureSummary.replaceAll("\\n", " ").slice(0, 200)).slice(0, 3).join("\\n  ")}`);
+}"""
+# Opens and presses whatever takes no form: summaries, and buttons that send nothing.
+_PRESS = """() => {
+  const pressed = [...document.querySelectorAll("main summary, #drawer summary, button[type=button]")];
+  for (const each of pressed) {
+    each.click();
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  }
+  return pressed.length;
+}"""
+
+_INSERT = "(html) => document.body.insertAdjacentHTML('beforeend', html)"
+
+
+def violations(page: Page, *rules: str) -> list[str]:
+    found: list[str] = page.evaluate(_RUN, [LEVELS, list(rules)])
+    return found
+
+
+def judge(page: Page) -> None:
+    """Every rule in the theme that is shown, the contrasts in the other one, too."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    assert violations(page) == []
+    html = page.locator("html")
+    other = "light" if html.get_attribute("data-theme") == "dark" else "dark"
+    html.evaluate("(html, theme) => (html.dataset.theme = theme)", other)
+    assert violations(page, "color-contrast") == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_filled(site: Site, visit: Visit, name: str) -> None:
+    page = visit(PAGES[name](site), expected=EXPECTED)
+    judge(page)
+    assert page.evaluate(_PRESS) > 0
+
+
+def test_empty(empty_site: Site, visit: Visit) -> None:
+    page = visit("/login", role=None, language="ko")
+    judge(page)
+    for path in EMPTY:
+        page = visit(path, language="ko", theme="dark")
+        judge(page)
+        assert page.evaluate(_PRESS) > 0
+    for path in EMPTY_SETTINGS:
+        judge(visit(path, language="ko", theme="dark"))
+
+
+def test_refused_forms(site: Site, visit: Visit) -> None:
+    page = visit(LOGIN, role=None, expected="403")
+    page.get_by_label("Name").fill("nobody")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    judge(page)
+
+    page = visit("/settings", expected="422")
+    page.get_by_label("Devices at once, per node").evaluate("(input) => (input.value = '0')")
+    page.locator("main form").first.evaluate("(form) => (form.noValidate = true)")
+    page.get_by_role("button", name="Save").first.click()
+    expect(page.locator(".field-error:visible")).to_have_count(1)
+    judge(page)
+
+
+def test_the_policy_is_watched(site: Site, visit: Visit) -> None:
+    """The other tests would be worth nothing if a violation went unnoticed."""
+    page = visit("/runs", expected="policy: style-src|policy: script-src|Content Security Policy")
+    with page.expect_console_message(lambda message: "policy: style-src" in message.text):
+        page.evaluate(_INSERT, '<b style="color: red">x</b>')
+    with page.expect_console_message(lambda message: "policy: script-src" in message.text):
+        page.evaluate(_INSERT, '<b onclick="alert(1)">x</b>')
