@@ -22,7 +22,7 @@ from markupsafe import Markup
 import rackhand
 from rackhand.core.clock import Millis
 from rackhand.core.errors import RackhandError
-from rackhand.core.schema import Field, Spec
+from rackhand.core.schema import Field, Spec, Text
 from rackhand.engine.access import Role
 from rackhand.server.contract import Audience, Content, Request, Response, operation
 from rackhand.server.errors import PROBLEM_TYPE, status_of
@@ -52,7 +52,8 @@ def page(
 ) -> dict[str, Any]:
     """Arguments for a route decorator of a page or of a form's target. `once`: the form's hidden key makes sending it
     twice do it once."""
-    return operation(role=role, answers={200: HTML}, query=query, path=path, idempotent=once, page=True)
+    asked = {"lang": Field(Text(0, 10), None)} | dict(query) if query else None
+    return operation(role=role, answers={200: HTML}, query=asked, path=path, idempotent=once, page=True)
 
 
 def is_fragment(request: Request) -> bool:
