@@ -80,7 +80,6 @@ def _poll(page: Page) -> bytes:
     """Let the page ask now, as when its tab is looked at again; the answer's body."""
     with page.expect_response(lambda answer: POLL in answer.url) as waited:
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    waited.value.finished()
     body = waited.value.body() if waited.value.status == 200 else b""
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return body

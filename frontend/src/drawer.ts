@@ -1,5 +1,5 @@
 /**
- * The panel at the right. A link with `data-drawer` opens there, the address changes with it; Esc, the close button
+ * The panel at the right. A link with `data-drawer` opens there, and what a form with it leads to; the address changes with it; Esc, the close button
  * and Back close it, and focus returns to where it came from.
  */
 import htmx from "htmx.org/dist/htmx.esm.js";
@@ -61,6 +61,12 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     closeDrawer();
   }
+});
+document.addEventListener("rackhand:sent", (event) => {
+  const { location: href } = (event as CustomEvent<{ location?: string }>).detail;
+  if (!href || !(event.target as Element).matches("form[data-drawer]")) return;
+  event.preventDefault(); // what the form started is shown here
+  void openDrawer(href, opener);
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.isComposing && !document.querySelector("dialog[open]")) closeDrawer();

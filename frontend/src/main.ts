@@ -4,6 +4,7 @@ import "./connection";
 import "./countdown";
 import "./device_search";
 import "./drawer";
+import "./file_upload";
 import "./forms";
 import "./frame";
 import "./heatmap";

@@ -25,9 +25,12 @@ class StepList extends HTMLElement {
       event.preventDefault();
       void this.#draw((event as CustomEvent<Pairs>).detail);
     });
-    document.addEventListener("rackhand:add-step", (event) =>
-      this.#add((event as CustomEvent<{ asset_id: string }>).detail.asset_id, false),
-    );
+    document.addEventListener("click", (event) => {
+      const button = (event.target as Element).closest<HTMLElement>("button[data-add]");
+      if (!button) return;
+      event.preventDefault();
+      void this.#add(button.dataset.add!, false);
+    });
     addEventListener("pageshow", (event) => event.persisted && this.#newKey());
     addEventListener("pagehide", () => this.#keep());
     const kept = sessionStorage.getItem(this.#key_of_draft);

@@ -37,12 +37,11 @@ def _view(row: AssetRow) -> AssetView:
 
 
 def list_assets(tx: Tx, query: dict[str, Any]) -> Page[AssetView]:
-    """By title; `query` has limit, cursor, q, folder, kind."""
+    """By title; `query` has limit, cursor, q, folder, kind and, for those that are hidden, `is_archived`."""
     after = decode_cursor(query["cursor"], tuple[str, str])
     limit = query["limit"]
-    rows = catalog.page_assets(
-        tx, limit=limit + 1, after=after, q=query["q"], folder=query["folder"], kind=query["kind"]
-    )
+    filters = {name: query[name] for name in ("q", "folder", "kind")}
+    rows = catalog.page_assets(tx, limit=limit + 1, after=after, is_archived=query.get("is_archived", False), **filters)
     has_more = len(rows) > limit
     shown = rows[:limit]
     return Page(tuple(_view(row) for row in shown), encode_cursor(shown[-1].title, shown[-1].id) if has_more else None)
@@ -97,6 +96,14 @@ def archive_asset(tx: Tx, actor: Actor, asset_id: str) -> None:
     if row.archived_at is None:
         catalog.archive_asset(tx, asset_id)
         audit(tx, actor, "asset.archive", f"asset:{asset_id}")
+
+
+def restore_asset(tx: Tx, actor: Actor, asset_id: str) -> None:
+    """Show an archived asset again, as it was."""
+    row = _load(tx, asset_id, for_update=True)
+    if row.archived_at is not None:
+        catalog.restore_asset(tx, asset_id)
+        audit(tx, actor, "asset.restore", f"asset:{asset_id}")
 
 
 def check_file(tx: Tx, kind: str, params: dict[str, Any], path: str, errors: list[FieldError]) -> None:

@@ -88,11 +88,31 @@ def like_assets(tx: Tx, title: str, kind: str) -> list[AssetRow]:
     return [AssetRow(*row) for row in tx.conn.execute(_assets(tx).where(*where).order_by(_a.id).limit(100))]
 
 
+def restore_asset(tx: Tx, asset_id: str) -> None:
+    """Show a hidden asset again."""
+    where = (_a.workspace_id == tx.workspace_id, _a.id == asset_id)
+    tx.conn.execute(update(command_assets).where(*where).values(archived_at=None))
+
+
+def folders(tx: Tx, limit: int) -> list[str]:
+    """The folders that hold an asset, by name; '' is left out."""
+    where = (_a.workspace_id == tx.workspace_id, _a.archived_at.is_(None), _a.folder != "")
+    return list(tx.conn.scalars(select(_a.folder).where(*where).distinct().order_by(_a.folder).limit(limit)))
+
+
 def page_assets(
-    tx: Tx, *, limit: int, after: tuple[str, str] | None, q: str | None, folder: str | None, kind: str | None
+    tx: Tx,
+    *,
+    limit: int,
+    after: tuple[str, str] | None,
+    q: str | None,
+    folder: str | None,
+    kind: str | None,
+    is_archived: bool = False,
 ) -> list[AssetRow]:
-    """By title, after the cursor `(title, id)`, archived ones left out. `q` is found anywhere in the title."""
-    statement = _assets(tx).where(_a.archived_at.is_(None)).order_by(_a.title, _a.id).limit(limit)
+    """By title, after the cursor `(title, id)`: those in use, or those archived. `q` is found anywhere in the title."""
+    shown = _a.archived_at.is_not(None) if is_archived else _a.archived_at.is_(None)
+    statement = _assets(tx).where(shown).order_by(_a.title, _a.id).limit(limit)
     if after is not None:
         statement = statement.where(tuple_(_a.title, _a.id) > tuple_(*after))
     if q:

@@ -169,6 +169,13 @@ def matching_indexes(tx: Tx, filters: Filters) -> list[int]:
     return list(tx.conn.execute(statement.order_by(_D.index_no)).scalars())
 
 
+def first_idle(tx: Tx) -> int | None:
+    """The lowest index of a device that is online, idle and may be used."""
+    where = (_D.workspace_id == tx.workspace_id, _D.is_online, _D.activity == 0, _D.quarantined_at.is_(None))
+    lowest: int | None = tx.conn.scalar(select(func.min(_D.index_no)).where(*where))
+    return lowest
+
+
 def _search(text: str) -> ColumnElement[bool]:
     columns = (_D.label, _D.serial, _D.model, _D.node_id)
     hits: list[ColumnElement[bool]] = [column.icontains(text, autoescape=True) for column in columns]

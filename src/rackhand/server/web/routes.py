@@ -3,6 +3,8 @@
 from rackhand.server.web import (
     assets,
     builder,
+    command,
+    commands,
     dashboard,
     device,
     device_run,
@@ -32,4 +34,6 @@ MODULES = (
     login,
     playbooks,
     builder,
+    commands,
+    command,
 )
