@@ -19,7 +19,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
@@ -45,12 +45,21 @@ document.addEventListener("securitypolicyviolation", (event) =>
 expect.set_options(timeout=WAIT_MS)
 
 
+class Place(Protocol):
+    """What pages are opened of: a `Site`, or a server of its own process."""
+
+    @property
+    def url(self) -> str: ...
+
+    def cookie(self, role: Role) -> str: ...
+
+
 @dataclass
 class Visit:
     """Opens pages, each in a context of its own, and keeps what they complained of."""
 
     browser: Browser
-    site: Site
+    site: Place
     contexts: list[BrowserContext] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
@@ -66,7 +75,7 @@ class Visit:
         js: bool = True,
         role: Role | None = Role.ADMIN,
         expected: str = "",
-        site: Site | None = None,
+        site: Place | None = None,
         before: Callable[[Page], object] | None = None,
         **options: Any,
     ) -> Page:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.conftest import Visit
 
 from rackhand.cli.fake import Rig, Sim, gated
+from rackhand.engine.access import Role
 
 NODE = "PC-01"
 LOST, WELL = "SIM00002", ("SIM00001", "SIM00003", "SIM00004")
@@ -33,6 +34,9 @@ class Fleet:
     @property
     def url(self) -> str:
         return self.rig.url
+
+    def cookie(self, role: Role) -> str:
+        raise AssertionError(f"nobody is logged in as {role} by a cookie here: operators come by the link")
 
     def link(self) -> str:
         """The address that logs in once."""
@@ -64,7 +68,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 @pytest.fixture
 def operator(chromium: Browser, fleet: Fleet) -> Iterator[Page]:
     """A page that is logged in by a link."""
-    visit = Visit(chromium, fleet)  # type: ignore[arg-type] - it is asked for its address only
+    visit = Visit(chromium, fleet)
     page = visit(fleet.link().removeprefix(fleet.url), role=None)
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_text("You are logged in as admin.")).to_be_visible()
@@ -96,7 +100,7 @@ def test_by_mouse_a_run_waits_fails_is_looked_into_and_is_run_again(fleet: Fleet
     grip = page.get_by_role("button", name="Move: Take a picture", exact=True)
     grip.drag_to(page.locator("li.step").first, target_position={"x": 20, "y": 2})
     expect(shown_steps(page)).to_have_text(["Take a picture", "Play the video"])
-    page.get_by_label("Title").fill("Evening check")
+    page.get_by_label("Title", exact=True).fill("Evening check")
     page.get_by_text("More settings").click()
     page.get_by_label("Grace for a lost device (s)").fill(GRACE_S)
     page.get_by_label("Devices at once per node").fill("4")
@@ -153,7 +157,7 @@ def test_by_keys_alone(fleet: Fleet, operator: Page) -> None:
         expect(shown_steps(page).last).to_have_text(name)
     keys.press("Alt+ArrowUp")
     expect(shown_steps(page)).to_have_text(["Take a picture", "Play the video"])
-    title = page.get_by_label("Title")
+    title = page.get_by_label("Title", exact=True)
     while not title.evaluate("element => element === document.activeElement"):
         keys.press("Shift+Tab")
     keys.type("By keys")

@@ -30,7 +30,7 @@ from rackhand.store.blobs import CHUNK
 
 _EDITOR, _TRIAL = "commands/_editor.html", "commands/_trial.html"
 _KIND = Field(Choice(("", *KINDS)), "")
-_QUERY = {"kind": _KIND, "copy": Field(Text(1, 64), None), "lang": Field(Text(0, 5), None)}
+_QUERY = {"kind": _KIND, "copy": Field(Text(1, 64), None)}
 _NO_NAME = re.compile(r"[/\\:\x00-\x1f\x7f]")
 
 

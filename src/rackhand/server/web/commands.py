@@ -27,7 +27,6 @@ QUERY = {
     "cursor": Field(Text(1, 500), None),
     "playbook": Field(Text(1, 64), None),
     "revision": Field(Integer(1, 1_000_000), None),
-    "lang": Field(Text(0, 5), None),
 }
 
 

@@ -25,7 +25,7 @@ _Q = Field(Text(0, 200), "")
 _LIST = PAGE | {"q": _Q, "view": Field(Choice(("tiles", "list")), "tiles"), "scan": Field(Text(1, 64), None)}
 
 
-@get("/devices", **page(role=Role.VIEWER, query=_LIST | {"lang": Field(Text(0, 5), None)}))
+@get("/devices", **page(role=Role.VIEWER, query=_LIST))
 async def show(request: Request, room: Room) -> Response:
     query = read_query(request)
     if query["view"] == "list":

@@ -28,7 +28,7 @@ def local_path(given: str) -> str:
     return given if is_local and given.isprintable() and "\\" not in given else "/"
 
 
-@get("/login", **page(role=PUBLIC, query={"next": Field(Text(0, 2000), "/"), "lang": Field(Text(0, 10), "")}))
+@get("/login", **page(role=PUBLIC, query={"next": Field(Text(0, 2000), "/")}))
 async def show(request: Request) -> Response:
     onward = local_path(request.query_params.get("next", "/"))
     if await session_cookie.find(request) is not None:

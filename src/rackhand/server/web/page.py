@@ -52,7 +52,7 @@ def page(
 ) -> dict[str, Any]:
     """Arguments for a route decorator of a page or of a form's target. `once`: the form's hidden key makes sending it
     twice do it once."""
-    asked = {"lang": Field(Text(0, 10), None)} | dict(query) if query else None
+    asked: Mapping[str, Spec | Field] | None = {"lang": Field(Text(0, 10), None), **query} if query else None
     return operation(role=role, answers={200: HTML}, query=asked, path=path, idempotent=once, page=True)
 
 

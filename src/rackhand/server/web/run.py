@@ -6,7 +6,7 @@ from litestar import get, post
 from litestar.params import FromPath
 
 from rackhand.core.errors import RackhandError
-from rackhand.core.schema import Field, Integer, Text
+from rackhand.core.schema import Field, Integer
 from rackhand.engine import racks, reruns, run_pages, run_views, runs
 from rackhand.engine.access import Actor, Role, audit
 from rackhand.engine.run_pages import RunPage
@@ -23,7 +23,7 @@ from rackhand.store.db import Tx
 from rackhand.store.steps import Span
 
 PERIOD_MS = 1_500
-_PAGE = {"page": Field(Integer(1, 100_000), 1), "lang": Field(Text(0, 5), None)}
+_PAGE = {"page": Field(Integer(1, 100_000), 1)}
 _STATUS_WORDS = {
     "running": N_("running"),
     "succeeded": N_("succeeded"),

@@ -28,7 +28,6 @@ _QUERY = PAGE | {
     "status": Field(Choice((*_ANY, *RunStatus)), ""),
     "trigger": Field(Choice((*_ANY, *TRIGGERS)), ""),
     "playbook_id": Field(Text(0, 64), ""),
-    "lang": Field(Text(0, 5), None),
 }
 
 
