@@ -26,7 +26,7 @@ LANGUAGES, THEMES, WIDTHS = ("ko", "en"), ("light", "dark"), (1440, 390)
 PHONE = 390
 HEAD = """# Pictures of the pages
 
-Made by `python -m tools.screens` from `rackhand demo`, in Korean and English, light and dark, as wide as a desk and a phone.
+Made by `python -m tools.screens` from `rackhand demo`: Korean and English, light and dark, a desk and a phone wide.
 """
 TALLEST = 1800
 COLOURS = 160

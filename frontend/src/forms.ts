@@ -106,7 +106,12 @@ function clearErrors(form: HTMLFormElement): void {
   for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
 }
 
-const keyOf = (form: HTMLFormElement): string => `draft ${location.pathname} ${form.getAttribute("action") ?? ""}`;
+/** Several forms of a page may have the same action: the how-manieth it is tells them apart. */
+function keyOf(form: HTMLFormElement): string {
+  const action = form.getAttribute("action") ?? "";
+  const alike = [...document.forms].filter((each) => each.getAttribute("action") === action);
+  return `draft ${location.pathname} ${action} ${alike.indexOf(form)}`;
+}
 const SECRET = ["csrf_token", "idempotency_key"];
 
 function keepDraft(form: HTMLFormElement): void {

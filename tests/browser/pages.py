@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.browser.happenings import playbook_named, run_named
+from tests.browser.happenings import command_named, playbook_named, run_named
 
 from rackhand.server.fake_site import Site
 
@@ -29,6 +29,10 @@ PAGES: dict[str, Address] = {
     "run under way": _run("Under way"),
     "device run": _run("All well", "/devices/2"),
     "device run waiting": _run("Under way", "/devices/23"),
+    "commands": _at("/commands"),
+    "command": lambda site: f"/commands/{command_named(site, 'screenshot it')}",
+    "new command": _at("/commands/new?kind=install_apk"),
+    "kinds": _at("/commands/new"),
     "playbooks": _at("/playbooks"),
     "playbook": lambda site: f"/playbooks/{playbook_named(site, 'Playback check')}",
     "builder": lambda site: f"/playbooks/builder?playbook={playbook_named(site, 'Playback check')}",
@@ -40,7 +44,7 @@ PAGES: dict[str, Address] = {
     "not found": _at("/nowhere"),
 }
 LOGIN = "/login?next=/runs"
-EMPTY = ("/", "/devices", "/devices?view=list", "/runs", "/playbooks", "/playbooks/builder")
+EMPTY = ("/", "/devices", "/devices?view=list", "/runs", "/commands", "/playbooks", "/playbooks/builder")
 """The pages that say something else before there is anything."""
 EMPTY_SETTINGS = ("/settings/nodes", "/settings/tokens")
 EXPECTED = r"status of 404 .*\((/nowhere|http://[^/]*/nowhere)"

@@ -104,7 +104,7 @@ class Lab:
     def started(self, node_id: str, job: Job, seq: int = 1) -> dict[str, Any]:
         return self.event(node_id, job, "task_started", seq)
 
-    def event(self, node_id: str, job: Job, kind: str, seq: int, **payload: Any) -> dict[str, Any]:
+    def event(self, node_id: str, job: Job, kind: str, seq: int, /, **payload: Any) -> dict[str, Any]:
         """An event about a job; run_id and device_index are filled in."""
         body = {"run_id": job.run_id, "device_index": job.device.index} | payload
         return self._envelope(node_id, kind, body, lease_token=job.lease.token, seq=seq)

@@ -4,6 +4,7 @@ Belongs here: starting, filling and ending it. Must not: what a story expects. P
 """
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -53,6 +54,7 @@ class Site:
         self._open: _Open | None = None
         self._thread = ThreadPoolExecutor(1, "rackhand-site")
         self._cookies: dict[Role, str] = {}
+        self._numbers = itertools.count()  # of events: each has an id of its own, whoever reports it
 
     def __enter__(self) -> "Site":
         running = self._thread.submit(asyncio.run, self._serve())
@@ -73,7 +75,7 @@ class Site:
         opened = self._opened()
 
         async def run() -> T:
-            return await act(Lab(opened.db, self.clock))
+            return await act(Lab(opened.db, self.clock, numbers=self._numbers))
 
         return asyncio.run_coroutine_threadsafe(run(), opened.loop).result(_START_S)
 

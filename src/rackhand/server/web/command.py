@@ -114,7 +114,7 @@ async def try_it(request: Request, room: Room, asset_id: FromPath[str]) -> Respo
         index, params = _trial_of(form)
         created = await room.db.write(command_pages.try_command, actor_of(request), asset_id, index, params)
     except Invalid as error:
-        moved = [_at_index(each) for each in error.errors]
+        moved = [_at_field(each) for each in error.errors]
         return await _again(request, room, asset_id, Invalid(moved), form)
     except RackhandError as error:
         return await _again(request, room, asset_id, error, form)
@@ -130,22 +130,23 @@ async def show_trial(
     view = await room.db.read(command_pages.read_command, asset_id)
     values = await panel_values(room, run_id, index)
     here = f"{HERE}/{asset_id}/tries/{run_id}/{index}"
-    return await _panel(request, room, _TRIAL, **values, command=view.asset, here=here)
+    return await _panel(request, room, _TRIAL, **values | {"command": view.asset, "here": here})
 
 
 def _trial_of(form: FormValues) -> tuple[int, dict[str, str]]:
     index = number(form.get("/index", ""))
     if not isinstance(index, int) or Integer(1, 2**31 - 1).check(index, "/index", []) is None:
         raise Invalid([FieldError("/index", "must be the number of a device")])
-    return index, {name[8:]: text for name, text in form.items() if name.startswith("/values/")}
+    return index, {name[8:]: text for name, text in form.items() if name.startswith("/values/") and text}
 
 
-def _at_index(error: FieldError) -> FieldError:
-    """The run's errors at the fields of the trial."""
-    for theirs, ours in (("/target", "/index"), ("/params", "/values")):
-        if error.path.startswith(theirs):
-            path = ours if ours == "/index" else ours + error.path.removeprefix(theirs)
-            return FieldError(path, error.template, error.values)
+def _at_field(error: FieldError) -> FieldError:
+    """The run's errors at the fields of the trial: its device, and the values that its placeholders lack."""
+    placeholder = str(error.values.get("name", ""))
+    if error.path.startswith("/target"):
+        return FieldError("/index", error.template, error.values)
+    if error.path.startswith("/steps") and placeholder.startswith("params."):
+        return FieldError(f"/values/{placeholder.removeprefix('params.')}", error.template, error.values)
     return error
 
 
