@@ -14,8 +14,29 @@ RECENT = 20
 
 
 @dataclass(frozen=True, slots=True)
+class CareView:
+    """What the agent makes of the device's health and does about it. `rung` is the last one tried, `next_rung` may be
+    tried from `next_at` on unless `hold` says what it waits for; good probes in a row end a quarantine."""
+
+    health_since_at: Millis | None
+    health_reason: str | None
+    rung: str | None
+    rung_at: Millis | None
+    next_rung: str | None
+    next_at: Millis | None
+    hold: str | None
+    good_probes: int | None
+    probation_probes: int | None
+    pardoned_at: Millis | None
+    limited_by: str | None
+    limit_reason: str | None
+    limited_at: Millis | None
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceView:
-    """A device in a list. `last_probe_at` is the proof that it answered, `node_last_seen_at` that its node did."""
+    """A device in a list. `blocked_by` is why no run may use it, null if runs may.
+    `last_probe_at` is the proof that it answered, `node_last_seen_at` that its node did."""
 
     id: str
     index: int | None
@@ -35,6 +56,7 @@ class DeviceView:
     battery: int | None
     temperature_c: float | None
     storage_free_mb: int | None
+    storage_total_mb: int | None
     transport: str | None
     usb_path: str | None
     runtime_handle: str | None
@@ -42,6 +64,8 @@ class DeviceView:
     conflict: bool
     quarantine_reason: str | None
     quarantined_at: Millis | None
+    blocked_by: str | None
+    care: CareView
     last_seen_at: Millis | None
     last_probe_at: Millis | None
     node_last_seen_at: Millis | None
@@ -139,9 +163,10 @@ def view(row: DeviceRow) -> DeviceView:
 
 
 def _shown(row: DeviceRow) -> dict[str, Any]:
-    names = [name for name in DeviceView.__slots__ if name != "activity_name"]
+    names = [name for name in DeviceView.__slots__ if name not in ("activity_name", "care")]
     values = {name: getattr(row, _RENAMED.get(name, name)) for name in names}
-    return values | {"activity_name": Activity(row.activity).name.lower()}
+    care = CareView(**{name: getattr(row, name) for name in CareView.__slots__})
+    return values | {"activity_name": Activity(row.activity).name.lower(), "care": care}
 
 
 def detail(tx: Tx, row: DeviceRow) -> DeviceDetail:
