@@ -47,11 +47,11 @@ def test_a_full_battery_satisfies_every_limit() -> None:
     [
         (Limit.HEAT, Vitals(temperature_c=50.0), "its battery is too hot: runs stop at 45 °C"),
         (Limit.BATTERY, Vitals(battery=2), "its battery is below 10 %"),
-        (Limit.STORAGE, Vitals(storage_free_mb=1), "its storage is nearly full: less than 300 MB is free"),
+        (Limit.STORAGE, Vitals(storage_free_mb=1), "its storage is nearly full: free is less than 300 MB"),
         (
             Limit.STORAGE,
             Vitals(storage_free_mb=1, storage_total_mb=99),
-            "its storage is nearly full: less than 5 % is free",
+            "its storage is nearly full: free is less than 5 %",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Routes of the workspace's own settings: policy defaults, limits of devices, retention. Those of a process are elsewhere."""
+"""Routes of the workspace's own settings: policy defaults, limits, retention. Those of a process are elsewhere."""
 
 from typing import Any
 
