@@ -5,7 +5,7 @@ import pytest
 from rackhand.core.hubs import HubRules, Incident, Port, find, hubs_of, look
 
 RULES = HubRules(hub_losses=3, hub_window_ms=30, hub_forget_ms=1000)
-RACK = {f"A{n}": f"usb:1-1.{n}" for n in range(1, 8)} | {f"B{n}": f"usb:1-2.{n}" for n in range(1, 8)}
+RACK = {f"A{n}": f"1-1.{n}" for n in range(1, 8)} | {f"B{n}": f"1-2.{n}" for n in range(1, 8)}
 
 
 def without(*serials: str) -> dict[str, str]:
@@ -25,9 +25,9 @@ def begun(*serials: str) -> Incident:
 @pytest.mark.parametrize(
     ("path", "hubs"),
     [
-        ("usb:1-4.2.3", ("usb:1-4.2", "usb:1-4", "usb:1")),
-        ("usb:1-4", ("usb:1",)),
-        ("usb:336592896X", ()),
+        ("1-4.2.3", ("1-4.2", "1-4", "1")),
+        ("1-4", ("1",)),
+        ("336592896X", ()),
         ("", ()),
     ],
 )
@@ -36,19 +36,19 @@ def test_the_hubs_above_a_socket(path: str, hubs: tuple[str, ...]) -> None:
 
 
 def test_three_losses_of_a_hub_are_one_incident() -> None:
-    assert begun("A1", "A2", "A5") == Incident("usb:1-1", 10, frozenset({"A1", "A2", "A5"}), 7)
+    assert begun("A1", "A2", "A5") == Incident("1-1", 10, frozenset({"A1", "A2", "A5"}), 7)
 
 
 def test_two_losses_are_not_unless_the_hub_is_small() -> None:
     assert find(lost("A1", "A2"), (), 10, RULES) == ()
-    small = {"C1": "usb:2-1.1", "C2": "usb:2-1.2", "C3": "usb:2-1.3"}
-    ports = look(look({}, small, 0, RULES), {"C3": "usb:2-1.3"}, 10, RULES)
+    small = RACK | {"C1": "1-3.1", "C2": "1-3.2", "C3": "1-3.3"}
+    ports = look(look({}, small, 0, RULES), RACK | {"C3": "1-3.3"}, 10, RULES)
 
-    assert [(i.hub, i.total) for i in find(ports, (), 10, RULES)] == [("usb:2-1", 3)]
+    assert [(i.hub, i.total) for i in find(ports, (), 10, RULES)] == [("1-3", 3)]
 
 
 def test_a_device_alone_is_no_hub() -> None:
-    ports = look({"D": Port("usb:3-1.1")}, {}, 10, RULES)
+    ports = look({"D": Port("3-1.1")}, {}, 10, RULES)
 
     assert find(ports, (), 10, RULES) == ()
 
@@ -56,14 +56,25 @@ def test_a_device_alone_is_no_hub() -> None:
 def test_losses_of_two_hubs_of_one_bus_are_an_incident_of_the_bus() -> None:
     both = begun(*(f"A{n}" for n in range(1, 8)), *(f"B{n}" for n in range(1, 8)))
 
-    assert (both.hub, len(both.serials), both.total) == ("usb:1", 14, 14)
+    assert (both.hub, len(both.serials), both.total) == ("1", 14, 14)
+
+
+def test_a_stray_loss_elsewhere_on_the_bus_is_not_part_of_it() -> None:
+    assert begun("A1", "A2", "A3", "B1").serials == {"A1", "A2", "A3"}
+
+
+def test_losses_of_one_hub_each_are_an_incident_of_the_bus() -> None:
+    rack = {f"D{n}": f"1-{n}.1" for n in range(1, 4)}
+    (incident,) = find(look(look({}, rack, 0, RULES), {}, 10, RULES), (), 10, RULES)
+
+    assert (incident.hub, incident.total) == ("1", 3)
 
 
 def test_two_buses_are_two_incidents() -> None:
-    rack = {f"{bus}{n}": f"usb:{bus}-1.{n}" for bus in (1, 2) for n in range(3)}
+    rack = {f"{bus}{n}": f"{bus}-1.{n}" for bus in (1, 2) for n in range(3)}
     ports = look(look({}, rack, 0, RULES), {}, 10, RULES)
 
-    assert [i.hub for i in find(ports, (), 10, RULES)] == ["usb:1-1", "usb:2-1"]
+    assert [i.hub for i in find(ports, (), 10, RULES)] == ["1-1", "2-1"]
 
 
 def test_losses_one_after_the_other_are_no_incident() -> None:

@@ -35,7 +35,7 @@ SMALLEST: list[tuple[type[msgspec.Struct], dict[str, Any]]] = [
     (m.Event, {"event_id": "e1", "type": "task_started", "node_id": "PC-01", "payload": {"a": 1}}),
     (m.ReportedCare, {"since_ms": 5}),
     (m.ReportedDevice, DEVICE),
-    (m.ReportedIncident, {"hub": "usb:1-4", "age_ms": 9, "serials": ["SER7"], "total": 7}),
+    (m.ReportedIncident, {"hub": "1-4", "age_ms": 9, "serials": ["SER7"], "total": 7}),
     (m.ReportedNode, {}),
     (m.Heartbeat, {}),
     (m.TaskStartedPayload, {"run_id": "r1", "device_index": 7}),
@@ -146,7 +146,7 @@ def test_a_heartbeat_tells_everything_of_a_device() -> None:
             "probation_probes": 12,
         },
     }
-    incident = {"hub": "usb:1-4", "age_ms": 9, "serials": ["SER7"], "total": 7}
+    incident = {"hub": "1-4", "age_ms": 9, "serials": ["SER7"], "total": 7}
     body = msgspec.json.encode(
         {"node": {"concurrency": 32}, "leases": ["t1"], "devices": [full], "incidents": [incident]}
     )

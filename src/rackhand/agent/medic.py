@@ -26,7 +26,6 @@ from rackhand.wire.messages import DeviceEventPayload, EventType, ReportedCare, 
 
 MOST_ACTS = 4
 """Rungs at once on one node: repair must not become a load of its own."""
-ACT_MS = 15_000
 log = logging.getLogger(__name__)
 
 
@@ -90,6 +89,7 @@ class Medic:
         if decision.act is not None and serial not in self._acts and len(self._acts) < MOST_ACTS:
             chart = climb(chart, decision.act, now, rules)
             self._begin(serial, decision.act, actor)
+            decision = decide(chart, look, now, rules)
         self._ward.charts[serial] = chart
         if actor is None:
             self._forget(serial, chart, now)
@@ -137,7 +137,7 @@ class Medic:
     async def _try(self, serial: str, rung: Rung, actor: DeviceActor) -> None:
         log.info("device %s is %s: trying %s", serial, actor.health, rung)
         try:
-            trouble = await _act(rung, actor)
+            trouble = await _act(rung, actor, 3 * self._settings.periods.probe_deadline_ms)
         except AdbError as error:
             trouble = str(error)
         await self._tell(serial, NOTED[rung], trouble)
@@ -175,14 +175,14 @@ class Medic:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _act(rung: Rung, actor: DeviceActor) -> str:
+async def _act(rung: Rung, actor: DeviceActor, timeout_ms: int) -> str:
     """One rung on one device; what came of it if it did not work, or AdbError."""
     if rung is Rung.PROBE:
         return "" if await actor.probe() else actor.last_error_message
     if rung is Rung.RECONNECT:
-        await actor.adb.reconnect(timeout_ms=ACT_MS)
+        await actor.adb.reconnect(timeout_ms=timeout_ms)
     else:
-        await actor.adb.reboot(timeout_ms=ACT_MS)
+        await actor.adb.reboot(timeout_ms=timeout_ms)
     return ""
 
 

@@ -1,10 +1,10 @@
 """Hubs: many devices that go at once are one incident of their hub, not as many broken devices.
 
-A hub is a prefix of USB paths (`usb:1-4` of `usb:1-4.2`). Pure: `look` notes who is there, `find` gives the incidents.
+A hub is a prefix of USB paths (`1-4` of `1-4.2`). Pure: `look` notes who is there, `find` gives the incidents.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 
 from rackhand.core.clock import Millis
@@ -38,7 +38,7 @@ class Incident:
 
 
 def hubs_of(usb_path: str) -> tuple[str, ...]:
-    """The hubs above a socket, the nearest first: `usb:1-4.2` is on `usb:1-4`, and that on the bus `usb:1`."""
+    """The hubs above a socket, the nearest first: `1-4.2` is on `1-4`, and that on the bus `1`."""
     bus, dash, ports = usb_path.partition("-")
     if not dash:
         return ()
@@ -79,28 +79,26 @@ def _is_over(incident: Incident, ports: Mapping[str, Port], now: Millis, rules: 
 
 
 def _begin(ports: Mapping[str, Port], lost: Mapping[str, Port], now: Millis, rules: HubRules) -> Iterable[Incident]:
-    """From the buses down: a hub that lost enough; the narrowest one that has all these losses is named."""
+    """The hubs that explain the losses, from the buses down; strays elsewhere on a bus are not part of it."""
     by_hub: dict[str, set[str]] = defaultdict(set)
     for serial, port in lost.items():
         for hub in hubs_of(port.usb_path):
             by_hub[hub].add(serial)
-    covered: set[str] = set()
-    for hub in sorted(by_hub, key=lambda name: (name.count("-") + name.count("."), name)):
-        serials = by_hub[hub] - covered
-        if _is_enough(len(serials), _count(ports, hub), rules):
-            covered |= serials
-            narrowest = _narrowest(lost[serial].usb_path for serial in serials)
-            yield Incident(narrowest, now, frozenset(serials), _count(ports, narrowest))
+    enough = {hub for hub, serials in by_hub.items() if _is_enough(len(serials), _count(ports, hub), rules)}
+    for top in sorted(hub for hub in enough if enough.isdisjoint(hubs_of(hub))):
+        hub = _explain(top, enough)
+        yield Incident(hub, now, frozenset(by_hub[hub]), _count(ports, hub))
+
+
+def _explain(hub: str, enough: Set[str]) -> str:
+    """Down to the hub of which no part, or more than one part, lost enough by itself."""
+    parts = [part for part in enough if hubs_of(part)[:1] == (hub,)]
+    return _explain(parts[0], enough) if len(parts) == 1 else hub
 
 
 def _is_enough(lost: int, total: int, rules: HubRules) -> bool:
     """Three, or more than half of the hub; one device alone is never a hub."""
     return lost >= rules.hub_losses or (lost > 1 and 2 * lost > total)
-
-
-def _narrowest(usb_paths: Iterable[str]) -> str:
-    first, *others = (hubs_of(path) for path in usb_paths)
-    return next(hub for hub in first if all(hub in hubs for hubs in others))
 
 
 def _count(ports: Mapping[str, Port], hub: str) -> int:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from rackhand.core.clock import Millis
 from rackhand.engine import device_views
 from rackhand.engine.device_views import DeviceDetail
-from rackhand.store import access, artifacts, health
+from rackhand.store import access, artifacts
 from rackhand.store.access import AuditRow
 from rackhand.store.db import Tx
-from rackhand.store.health import DeviceEvent
 
 HISTORY = 20
 
@@ -25,13 +24,11 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class DevicePage:
-    """A device, its newest screenshot among the listed runs, what people did to it and what happened to it, newest
-    first."""
+    """A device, its newest screenshot among the listed runs, and what people did to it, newest first."""
 
     device: DeviceDetail
     picture: Picture | None
     history: tuple[AuditRow, ...]
-    happenings: tuple[DeviceEvent, ...]
 
 
 def read(tx: Tx, index: int) -> DevicePage:
@@ -39,5 +36,4 @@ def read(tx: Tx, index: int) -> DevicePage:
     device = device_views.detail(tx, device_views.at(tx, index))
     found = artifacts.newest_screenshot(tx, [run.run_id for run in device.runs], device.id) if device.runs else None
     picture = None if found is None else Picture(found.id, found.run_id, found.device_index, found.created_at)
-    changes = tuple(access.audit_of(tx, f"device:{device.id}", HISTORY))
-    return DevicePage(device, picture, changes, tuple(health.events_of(tx, device.id, HISTORY)))
+    return DevicePage(device, picture, tuple(access.audit_of(tx, f"device:{device.id}", HISTORY)))

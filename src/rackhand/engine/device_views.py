@@ -6,9 +6,10 @@ from typing import Any
 from rackhand.core.clock import Millis
 from rackhand.core.errors import NotFound
 from rackhand.core.heatmap import Activity
-from rackhand.store import devices
+from rackhand.store import devices, health
 from rackhand.store.db import Tx
 from rackhand.store.devices import ConflictRow, DeviceRow, DeviceRun
+from rackhand.store.health import DeviceEvent
 
 RECENT = 20
 
@@ -141,12 +142,14 @@ class ConflictList:
 
 @dataclass(frozen=True, slots=True)
 class DeviceDetail(DeviceView):
-    """One device with everything that is known of it; `conflicts` are the open ones about its serial."""
+    """One device with everything that is known of it; `conflicts` are the open ones about its serial, `history` what
+    its health went through, newest first."""
 
     node_online: bool
     lease: LeaseView | None
     conflicts: tuple[ConflictView, ...]
     runs: tuple[DeviceRunView, ...]
+    history: tuple[DeviceEvent, ...]
 
 
 _RENAMED = {
@@ -178,6 +181,7 @@ def detail(tx: Tx, row: DeviceRow) -> DeviceDetail:
         lease=None if lease is None else _pick(LeaseView, lease),
         conflicts=tuple(conflict_view(conflict) for conflict in devices.conflicts(tx, serial=row.serial)),
         runs=tuple(_pick(DeviceRunView, run) for run in devices.device_runs(tx, row.id, RECENT)),
+        history=tuple(health.events_of(tx, row.id, RECENT)),
     )
 
 

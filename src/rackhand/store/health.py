@@ -130,7 +130,7 @@ def events_of(tx: Tx, device_id: str, limit: int) -> list[DeviceEvent]:
     statement = select(*(_E[name] for name in DeviceEvent.__slots__)).where(
         _E.workspace_id == tx.workspace_id, _E.device_id == device_id
     )
-    return [DeviceEvent(*row) for row in tx.conn.execute(statement.order_by(_E.id.desc()).limit(limit))]
+    return [DeviceEvent(*row) for row in tx.conn.execute(statement.order_by(_E.at.desc(), _E.id.desc()).limit(limit))]
 
 
 def remove_events(tx: Tx, before: Millis) -> int:

@@ -61,7 +61,7 @@ device_events = Table(
     required("kind", Text, "see core.health.Happening"),
     optional("text", Text, "the reason, or what came of a rung"),
     belongs_to("devices", ("device_id",), cascade=True),
-    index("ix_device_events_device", "device_id", "id"),
+    index("ix_device_events_device", "device_id", "at"),
     index("ix_device_events_at", "at"),
     comment="the history of devices: flapping, rungs, quarantine, release; kept as long as events",
 )

@@ -119,7 +119,7 @@ COMMENT ON COLUMN device_events.text IS 'the reason, or what came of a rung';
 
 CREATE INDEX ix_device_events_at ON device_events (workspace_id, at);
 
-CREATE INDEX ix_device_events_device ON device_events (workspace_id, device_id, id);
+CREATE INDEX ix_device_events_device ON device_events (workspace_id, device_id, at);
 
 CREATE INDEX ix_device_health_pardoned ON device_health (workspace_id, device_id) WHERE pardoned_at IS NOT NULL;
 

@@ -51,7 +51,7 @@ CREATE TABLE device_events (
 
 CREATE INDEX ix_device_events_at ON device_events (workspace_id, at);
 
-CREATE INDEX ix_device_events_device ON device_events (workspace_id, device_id, id);
+CREATE INDEX ix_device_events_device ON device_events (workspace_id, device_id, at);
 
 CREATE INDEX ix_device_health_pardoned ON device_health (workspace_id, device_id) WHERE pardoned_at IS NOT NULL;
 
