@@ -22,7 +22,9 @@ from tools.routes import routes
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MARK = "<!-- Written by `make docs` from {source}; edit that, not this. -->"
-MACHINES: tuple[states.Machine[Any], ...] = (states.RUN, states.DEVICE_RUN, states.STEP, states.SCAN, states.ARTIFACT)
+MACHINES: tuple[states.Machine[Any], ...] = (
+    *(states.RUN, states.DEVICE_RUN, states.STEP, states.SCAN, states.ARTIFACT, states.DEVICE),
+)
 SETTINGS_MODULE = "rackhand.server.settings"
 SETTINGS_FILE = DOCS.parent / "src" / "rackhand" / "server" / "settings.py"
 
@@ -54,6 +56,14 @@ STATE_MEANINGS = {
     ("scan job", "succeeded"): "the list has arrived",
     ("scan job", "failed"): "the node could not list its devices",
     ("scan job", "timed_out"): "no answer within 60 s",
+    ("device", "absent"): "adb does not list it",
+    ("device", "offline"): "adb lists it, but cannot talk to it",
+    ("device", "unauthorized"): "it does not know the node's key; a human must allow USB debugging on its screen",
+    ("device", "booting"): "it answers, and has not completed its boot",
+    ("device", "online"): "it answered the agent's own probe",
+    ("device", "unresponsive"): "adb says that it is there, and it does not answer",
+    ("device", "flapping"): "it came and went too often; out of runs until it has been steady for a while",
+    ("device", "quarantined"): "the repair ladder is at its end; good probes in a row, or an operator, end it",
     ("artifact", "pending"): "announced; its bytes have not arrived",
     ("artifact", "stored"): "its bytes are here and match their sha256",
     ("artifact", "missing"): "its bytes did not come within a day; the outcome of the step is not touched",
@@ -67,6 +77,7 @@ EVENT_MEANINGS = {
     EventType.ARTIFACT_CREATED: "a file is announced; its bytes follow by PUT",
     EventType.TASK_FINISHED: "a device run has ended; carries the last seq of its lease",
     EventType.SCAN_PROGRESS: "a scan goes on or has ended",
+    EventType.DEVICE_EVENT: "for a device's history: flapping, a rung of the repair ladder, quarantine, release",
 }
 
 

@@ -15,7 +15,7 @@ from rackhand.agent.actions.outcome import Context, Outcome, ProducedFile
 from rackhand.agent.actions.perform import perform
 from rackhand.agent.adb.errors import DeviceGoneError
 from rackhand.agent.attempt import Attempt
-from rackhand.agent.device import DeviceActor, Health
+from rackhand.agent.device import DeviceActor
 from rackhand.agent.files import FileCache
 from rackhand.agent.inventory import Inventory
 from rackhand.agent.leases import Leases, Standing
@@ -28,7 +28,7 @@ from rackhand.agent.spool import Change, Spool
 from rackhand.agent.vigil import Vigil
 from rackhand.core import dice, step_reasons
 from rackhand.core.policy import Next, step_deadline_ms
-from rackhand.core.states import Decision, StepStatus
+from rackhand.core.states import Decision, DeviceState, StepStatus
 from rackhand.wire.messages import Job
 
 _AWAY_BY_DESIGN = frozenset({"reboot", "reconnect"})
@@ -228,7 +228,10 @@ class DeviceRun:
             facts=facts_of(self._job),
             poll_ms=self._periods.poll_action_ms,
         )
-        return await perform(attempt.step.kind, attempt.step.params, context)
+        if attempt.step.kind not in _AWAY_BY_DESIGN:
+            return await perform(attempt.step.kind, attempt.step.params, context)
+        with self._kit.inventory.excuses.hold(self._job.device.serial):
+            return await perform(attempt.step.kind, attempt.step.params, context)
 
     async def _guard(self, attempt: Attempt) -> str:
         """A step that takes the device away on purpose has only its own deadline."""
@@ -322,7 +325,7 @@ class DeviceRun:
         actor = self._find()
         if is_back and actor is not None and self._boot_id not in ("", actor.boot_id):
             attempt = replace(attempt, error_message=step_reasons.RESTARTED.format(reason=attempt.error_message))
-        if is_back is False and actor is not None and actor.health is Health.UNAUTHORIZED:
+        if is_back is False and actor is not None and actor.health is DeviceState.UNAUTHORIZED:
             # the cut connection alone looked like a pulled cable
             attempt = replace(attempt, trouble=step_reasons.UNAUTHORIZED)
         return replace(attempt, is_cancelled=is_back is None, is_device_back=is_back is not False)

@@ -94,6 +94,7 @@ class FakeServer:
     answer_status: int = 0
     upload_failures: int = 0
     lost_answers: int = 0
+    pardons: list[str] = field(default_factory=list)
     is_silent: bool = False
     url: str = ""
     wake: Wake = field(default_factory=Wake)
@@ -256,7 +257,7 @@ class FakeServer:
     def _beat(self, payload: Heartbeat) -> dict[str, Any]:
         self.beats.append(payload)
         live = [{"token": token, "ttl_ms": self.ttl_ms} for token in payload.leases if self.leases.get(token) == "live"]
-        return {"renewed": live, "cancelled": self._cancelled(payload.leases)}
+        return {"renewed": live, "cancelled": self._cancelled(payload.leases), "pardoned": self.pardons}
 
     async def _upload(self, request: web.Request) -> web.Response:
         body = await request.read()

@@ -23,6 +23,7 @@ from rackhand.agent.heartbeat import Pulse
 from rackhand.agent.inventory import Inventory
 from rackhand.agent.leases import Leases
 from rackhand.agent.lock import FolderLock
+from rackhand.agent.medic import Medic
 from rackhand.agent.outbox import Outbox
 from rackhand.agent.pulling import Work
 from rackhand.agent.scan import Scans
@@ -63,6 +64,7 @@ class Agent:
         self._outbox = Outbox(spool, client, time, periods, settings.dead_letter_path)
         self._uploads = Uploads(spool, client, time, periods)
         self._crew = Crew(periods)
+        self._medic = Medic(settings, spool, time, self._inventory)
         self._pulse = Pulse(
             settings,
             client,
@@ -70,6 +72,7 @@ class Agent:
             spool,
             leases,
             self._inventory,
+            self._medic,
             self._trouble,
             lambda: self._supervisor.state.release,
         )
@@ -97,6 +100,7 @@ class Agent:
             log.error("%s", error)
         self._crew.add("tracker", self._inventory.track)
         self._crew.add("inventory", self._inventory.run)
+        self._crew.add("health", self._medic.run)
         await self._supervisor.run()
 
     def _on_adb_change(self, state: ServerState) -> None:
@@ -124,7 +128,7 @@ class Agent:
                 await self._work.close()
         await self._flush()
         await self._crew.close()
-        await asyncio.gather(self._scans.close(), self._inventory.close(), self._endpoints.close())
+        await asyncio.gather(self._scans.close(), self._medic.close(), self._inventory.close(), self._endpoints.close())
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await self._supervisor.close()

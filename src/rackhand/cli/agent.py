@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,7 +101,9 @@ def make_settings(
     capacity: int,
 ) -> "AgentSettings":
     """The settings of an agent; a missing one ends the command with code 2 and names all that are missing."""
-    from rackhand.agent.settings import AgentPeriods, AgentSettings
+    from rackhand.agent.settings import AgentPeriods, AgentSettings, read_numbers
+    from rackhand.core.health import Rules
+    from rackhand.core.hubs import HubRules
 
     given = {"--server": server, "--node-id": node_id, "--token": token}
     missing = [name for name, value in given.items() if not value]
@@ -109,7 +112,10 @@ def make_settings(
     if not server.startswith(("http://", "https://")):
         fail(f"--server must be an http or https URL, not {server!r}", Exit.USAGE)
     periods = AgentPeriods.read(os.environ)
-    return AgentSettings(server, node_id, token, data, adb_port, adb, capacity, endpoints, periods=periods)
+    rules = Rules(**read_numbers(Rules, os.environ))
+    hub_rules = HubRules(**read_numbers(HubRules, os.environ))
+    place = AgentSettings(server, node_id, token, data, adb_port, adb, capacity, endpoints)
+    return replace(place, periods=periods, rules=rules, hub_rules=hub_rules)
 
 
 def read_endpoints(given: list[str], file: Path | None) -> tuple[str, ...]:

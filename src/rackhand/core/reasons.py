@@ -16,6 +16,14 @@ NO_INDEX = "no index"
 CONFLICT = "conflict"
 DRAINING = "its node is draining"
 QUARANTINED = "quarantined: {reason}"
+FLAPPING = "flapping: it came or went more than {n} times in {s} s"
+GAVE_UP_AFTER_REBOOT = "it did not come back, even after a reboot"
+GAVE_UP_AFTER_RECONNECT = "it did not come back after a reconnect"
+GAVE_UP_AGAIN = "it stopped answering again soon after a reboot"
+TOO_HOT = "its battery is too hot: runs stop at {limit} °C"
+BATTERY_LOW = "its battery is below {limit} %"
+STORAGE_LOW = "its storage is nearly full: free is less than {limit} %"
+STORAGE_LOW_MB = "its storage is nearly full: free is less than {limit} MB"
 LEFT_OUT = "the device was left out: {reason}"
 AT_ITS_TURN = "{reason} when its turn came"
 NEVER_STARTED = "the node took this device run {n} times and never started it"
@@ -36,6 +44,8 @@ TEMPLATES = (
     *(OFFLINE, NO_NODE, NO_INDEX, CONFLICT, DRAINING),
     *(NEVER_STARTED, WENT_SILENT, NOT_CONFIRMED, STOPPED_IN_QUEUE, PAST_DEADLINE, NODE_SILENT, OFFLINE_TOO_LONG),
     *(NODE_DELETED, STEP_STOPS_RUN, NO_DEVICE, SCAN_OF_SILENT, SCAN_UNANSWERED, SCAN_WITHOUT_REASON),
+    *(FLAPPING, GAVE_UP_AFTER_REBOOT, GAVE_UP_AFTER_RECONNECT, GAVE_UP_AGAIN),
+    *(TOO_HOT, BATTERY_LOW, STORAGE_LOW, STORAGE_LOW_MB),
     *(LEFT_OUT, AT_ITS_TURN, QUARANTINED),
     *step_reasons.TEMPLATES,
 )

@@ -63,6 +63,19 @@ class Decision(StrEnum):
     SKIPPED = "skipped"
 
 
+class DeviceState(StrEnum):
+    """How a device is. The first six are what is seen of it; the last two are what is concluded."""
+
+    ABSENT = "absent"
+    OFFLINE = "offline"
+    UNAUTHORIZED = "unauthorized"
+    BOOTING = "booting"
+    ONLINE = "online"
+    UNRESPONSIVE = "unresponsive"
+    FLAPPING = "flapping"
+    QUARANTINED = "quarantined"
+
+
 class Verdict(StrEnum):
     """What the server made of an event; repeated events get their first verdict again."""
 
@@ -145,6 +158,22 @@ ARTIFACT = Machine(
         _A.PENDING: frozenset({_A.STORED, _A.MISSING}),
         _A.STORED: frozenset(),
         _A.MISSING: frozenset(),
+    },
+)
+
+_V = DeviceState
+SEEN = frozenset(_V) - {_V.FLAPPING, _V.QUARANTINED}
+"""What an agent sees of a device: adb's word and the agent's own probes."""
+_ILL = frozenset({_V.ABSENT, _V.OFFLINE, _V.BOOTING, _V.UNRESPONSIVE})
+
+DEVICE = Machine(
+    "device",
+    _V.ABSENT,
+    {
+        **{seen: SEEN - {seen} | {_V.FLAPPING} for seen in _V if seen not in _ILL},
+        **{seen: SEEN - {seen} | {_V.FLAPPING, _V.QUARANTINED} for seen in _V if seen in _ILL},
+        _V.FLAPPING: SEEN,
+        _V.QUARANTINED: SEEN,
     },
 )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rackhand.engine import preferences
 from rackhand.engine.preferences import DAY_MS
-from rackhand.store import retention
+from rackhand.store import health, retention
 from rackhand.store.db import Tx
 from rackhand.store.retention import OldRun
 
@@ -31,4 +31,4 @@ def remove(tx: Tx, due: list[OldRun]) -> Removed:
     """Remove these runs and some old events."""
     before = tx.now - preferences.read(tx).retention.event_days * DAY_MS
     gone = retention.remove_runs(tx, [run.id for run in due]) if due else 0
-    return Removed(gone, retention.remove_events(tx, before))
+    return Removed(gone, retention.remove_events(tx, before) + health.remove_events(tx, before))

@@ -14,7 +14,7 @@ import structlog
 from rackhand.core import reasons
 from rackhand.core.lease import Periods, after_unstarted_expiry, sweep_gap_ms
 from rackhand.core.states import DeviceRunStatus, RunStatus
-from rackhand.engine import nodes, scans, status
+from rackhand.engine import nodes, preferences, scans, status
 from rackhand.engine.closing import close
 from rackhand.engine.rollup import recount
 from rackhand.store import artifacts, leases, overdue, runs, stats, sweeps
@@ -195,7 +195,7 @@ def _scans(made: _Pass) -> None:
 
 def _sample(made: _Pass) -> None:
     """How many devices are online at this moment, for the dashboard's trend."""
-    stats.store_sample(made.tx, stats.count_devices(made.tx, stats.Limits()))
+    stats.store_sample(made.tx, stats.count_devices(made.tx, preferences.read(made.tx).limits))
 
 
 def _uploads(made: _Pass) -> None:

@@ -1,7 +1,4 @@
-"""The schema as SQL text, rendered from the tables. Run this module to write the first revision's two files anew.
-
-That is allowed until the first release; afterwards a change of the tables is a new revision, and 0001 stays as it is.
-"""
+"""The schema as SQL text, rendered from the tables. Migrations must lead to exactly these statements."""
 
 import re
 from pathlib import Path
@@ -56,12 +53,3 @@ def render(dialect: Dialect) -> str:
 def split(script: str) -> list[str]:
     """The statements of a rendered script."""
     return [statement for statement in script.removesuffix(";\n").split(SEPARATOR) if statement.strip()]
-
-
-def write_first_revision() -> None:
-    for dialect in _ADDRESS:
-        (SQL_DIR / f"r0001_{dialect}.sql").write_text(render(dialect), encoding="utf-8", newline="\n")
-
-
-if __name__ == "__main__":
-    write_first_revision()

@@ -14,10 +14,11 @@ from rackhand.core.clock import Millis
 from rackhand.core.plan import PlannedDevice
 from rackhand.core.policy import Policy
 from rackhand.core.states import DEVICE_RUN, DeviceRunStatus
+from rackhand.store import blocks
 from rackhand.store.db import Tx
 from rackhand.store.inventory import chunks
 from rackhand.store.metadata import literals
-from rackhand.store.tables import device_conflicts, devices, run_device_states, run_steps, runs
+from rackhand.store.tables import device_conflicts, device_health, devices, run_device_states, run_steps, runs
 
 _OPEN = literals(DEVICE_RUN.open)
 _STARTED = ("running", "waiting")
@@ -136,28 +137,28 @@ def queued(tx: Tx, run_id: str, node_id: str, *, after_index: int, limit: int) -
         other.c.lease_token.is_not(None),
         other.c.status.in_(_OPEN),
     )
-    dev = devices.c
+    dev, health = devices.c, device_health.c
     statement = (
         select(
             run_device_states,
             dev.runtime_handle,
             dev.is_online,
-            dev.quarantine_reason,
-            dev.quarantined_at,
+            *blocks.COLUMNS,
             _BLOCK.label("conflict"),
         )
         .join(devices, and_(dev.workspace_id == _D.workspace_id, dev.id == _D.device_id))
+        .outerjoin(device_health, and_(health.workspace_id == dev.workspace_id, health.device_id == dev.id))
         .where(_mine(tx), _D.run_id == run_id, _D.node_id == node_id, _D.status == "queued")
         .where(_D.lease_token.is_(None), _D.device_index > after_index, ~held)
         .order_by(_D.device_index)
         .limit(limit)
     )
-    return [_queued(row._mapping) for row in tx.conn.execute(statement)]
+    return [_queued(row) for row in tx.conn.execute(statement)]
 
 
-def _queued(m: Any) -> Queued:
-    quarantined = reasons.QUARANTINED.format(reason=m["quarantine_reason"]) if m["quarantined_at"] else None
-    blocked = reasons.CONFLICT if m["conflict"] else quarantined
+def _queued(row: Any) -> Queued:
+    m = row._mapping
+    blocked = reasons.CONFLICT if m["conflict"] else blocks.reason(row)
     names = [n for n in Queued.__slots__ if n not in ("blocked_by", "runtime_handle")]
     return Queued(
         **{name: m[name] for name in names}, runtime_handle=m["runtime_handle"] or m["serial"], blocked_by=blocked

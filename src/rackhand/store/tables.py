@@ -1,4 +1,4 @@
-"""All tables under one name, and the one view. Definitions live in tables_inventory, _catalog, _runs and _access."""
+"""All tables under one name, and the one view. Definitions live in the modules tables_*."""
 
 from rackhand.store.metadata import metadata
 from rackhand.store.tables_access import (
@@ -21,6 +21,7 @@ from rackhand.store.tables_catalog import (
     schedules,
     webhooks,
 )
+from rackhand.store.tables_health import device_events, device_health, hub_incidents
 from rackhand.store.tables_inventory import (
     DEFAULT_WORKSPACE,
     device_conflicts,
@@ -44,10 +45,13 @@ __all__ = [
     "command_assets",
     "content_items",
     "device_conflicts",
+    "device_events",
+    "device_health",
     "devices",
     "events",
     "files",
     "fleet_hours",
+    "hub_incidents",
     "idempotency_keys",
     "login_links",
     "memberships",

@@ -47,7 +47,7 @@ PULL = Record(
 _LOOK_AGAIN_S = 3.0
 """How soon a long poll sees work that another replica made: wake-ups stay within one process."""
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]{44}):", re.ASCII)
-_NOT_LEASED = frozenset({EventType.DEVICE_HEARTBEAT, EventType.SCAN_PROGRESS})
+_NOT_LEASED = frozenset(EventType) - codec.LEASED
 
 
 def _own_node(request: Request, node_id: str) -> str:
@@ -127,6 +127,7 @@ def _single(reply: Reply) -> SingleAnswer:
     single = SingleAnswer(ok=True, duplicate=result.status == "duplicate")
     if reply.server_time:
         single.renewed, single.cancelled = list(reply.renewed), list(reply.cancelled)
+        single.pardoned = list(reply.pardoned)
         single.server_time = reply.server_time
     return single
 

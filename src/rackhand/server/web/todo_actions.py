@@ -103,6 +103,7 @@ _ACTS: dict[str, Act] = {
     "device_error": _rerun,
     "devices_offline": _scan,
     "unregistered": _scan,
+    "hub_incident": _scan,
     "conflict": _resolve,
     "quarantined": _release,
     "no_index": _give_index,
