@@ -13,16 +13,18 @@ from pathlib import Path
 import pytest
 
 from rackhand.core.errors import Conflict
-from rackhand.server.main import Console, address, bind, check_binding, serve
+from rackhand.server.logs import Console
+from rackhand.server.main import address, bind, check_binding, serve
 from rackhand.server.settings import SettingError, Settings
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from rackhand.server.main import run, set_up_logging
+from rackhand.server.logs import set_up_logging
+from rackhand.server.main import run
 from rackhand.server.settings import Settings
 settings = Settings(data=Path(sys.argv[1]), port=0, bootstrap_token="b" * 40, log_format="json")
-set_up_logging(settings)
+set_up_logging(settings.log_format)
 run(settings, lambda url, _: print(url, flush=True))
 print("closed", flush=True)
 """
@@ -44,7 +46,7 @@ def test_a_signal_ends_it_in_time_even_with_an_open_long_poll(tmp_path: Path) ->
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         try:
-            assert ask(f"{url}/readyz") == (200, {"database": "ok", "schema": "ok", "sweep": "ok"})
+            assert ask(f"{url}/readyz") == (200, dict.fromkeys(("database", "schema", "sweep", "disk"), "ok"))
             token = str(ask(f"{url}/api/nodes", {"id": "PC-01"})[1]["token"])
 
             async def story() -> tuple[int, dict[str, object]]:

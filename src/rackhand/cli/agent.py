@@ -26,6 +26,7 @@ Endpoints = Annotated[
     typer.Option("--endpoint", envvar="RACKHAND_ENDPOINTS", help="host:port of a TCP device to keep attached; repeat"),
 ]
 EndpointsFile = Annotated[Path | None, typer.Option("--endpoints-file", help="File with one host:port a line")]
+LogFormat = Annotated[str, typer.Option("--log-format", envvar="RACKHAND_LOG_FORMAT", help="text or json")]
 Capacity = Annotated[int, typer.Option("--capacity", min=1, max=1000, help="Most devices that work at once")]
 DATA = Path("rackhand-agent-data")
 
@@ -42,16 +43,18 @@ def agent(
     endpoint: Endpoints = None,
     endpoints_file: EndpointsFile = None,
     capacity: Capacity = 32,
+    log_format: LogFormat = "text",
 ) -> None:
     """Run the node agent: it drives the devices of this machine until it gets a signal."""
     if ctx.invoked_subcommand is not None:
         return
     import asyncio
-    import logging
 
-    from rackhand.agent import main
+    from rackhand.agent import logs, main
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if log_format not in ("text", "json"):
+        fail(f"--log-format must be text or json, not {log_format!r}", Exit.USAGE)
+    logs.set_up_logging(log_format, node_id)
     with reported():
         wanted = read_endpoints(endpoint or [], endpoints_file)
         settings = make_settings(server, node_id, token, data, adb_port, adb, wanted, capacity)

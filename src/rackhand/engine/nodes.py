@@ -12,6 +12,7 @@ from msgspec import UNSET
 from rackhand.core.errors import NotFound
 from rackhand.core.lease import Periods
 from rackhand.engine import reports
+from rackhand.engine.facts import NodeMoved
 from rackhand.engine.reports import Claim
 from rackhand.store import inventory, nodes, sightings
 from rackhand.store.db import Tx
@@ -73,6 +74,8 @@ def beat(
         tx, [replace(row, rev=rev or row.rev) if row.id in draft.visible else row for row in _sorted(draft)]
     )
     nodes.change(tx, node_id, last_seen_at=tx.now, **spoken, **({"rev": rev} if spoken else {}))
+    if not node.is_online:
+        tx.tell(NodeMoved(node_id, True))
     added = tuple(claim.serial for claim in draft.new)
     return BeatChanges(rev, added, tuple(draft.moved), tuple(draft.conflicts))
 
@@ -82,6 +85,7 @@ def mark_silent(tx: Tx, periods: Periods, online_window_ms: int = ONLINE_WINDOW_
     silent = nodes.silent_since(tx, tx.now - online_window_ms)
     if silent:
         nodes.mark_offline(tx, silent, inventory.touch_fleet(tx))
+        tx.tell(*(NodeMoved(node_id, False) for node_id in silent))
     return tuple(silent)
 
 

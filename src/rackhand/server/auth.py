@@ -13,7 +13,7 @@ from rackhand.core.message import word
 from rackhand.core.schema import Integer, Spec, Text
 from rackhand.engine import access
 from rackhand.engine.access import Actor, Role
-from rackhand.server import session_cookie
+from rackhand.server import logs, session_cookie
 from rackhand.server.contract import NODE, PUBLIC, Audience, Operation, Request
 from rackhand.server.room import Room
 
@@ -40,11 +40,13 @@ async def authorise(connection: Connection, handler: BaseRouteHandler) -> None:
     if declared.role is not PUBLIC:
         await _admit(connection, declared.role)
     _check_path(connection.path_params, declared)
+    logs.bind_path(connection.path_params)
 
 
 async def _admit(connection: Connection, wanted: Role | Audience) -> None:
     actor = await authenticate(connection)
     connection.scope["state"]["actor"] = actor
+    logs.bind(node_id=actor.node_id)
     if wanted is NODE:
         if actor.node_id is None:
             raise NotAllowed("only nodes may call this; nothing was changed: send a node token")

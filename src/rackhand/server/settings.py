@@ -115,6 +115,9 @@ class Settings:
     max_artifact_bytes: int = field(
         default=536_870_912, metadata=_about(_whole(1024, 1 << 40), "Largest artifact that a node may upload")
     )
+    min_free_mb: int = field(
+        default=1024, metadata=_about(_whole(0, 1 << 30), "Less free space than this on the server's disks: no new run")
+    )
     callback_queue: int = field(
         default=50_000, metadata=_about(_whole(1, 10_000_000), "Events that may wait for their commit before 503")
     )

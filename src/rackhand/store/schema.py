@@ -18,10 +18,12 @@ _LOCK_NUMBER = 0x7261636B  # "rack": replicas that start together upgrade one af
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """`current` is the database's revision (None: empty), `head` the one this program needs."""
+    """`current` is the database's revision (None: empty), `head` the one this program needs. `is_newer`: the database
+    was upgraded by a newer program, whose first release with it still serves this one (ADR 25)."""
 
     current: str | None
     head: str
+    is_newer: bool = False
 
     @property
     def is_current(self) -> bool:
@@ -44,7 +46,7 @@ def _upgrade(tx: Tx) -> SchemaState:
     state = _state(tx, script)
     if state.is_current:
         return state
-    if state.current not in {None, *(revision.revision for revision in script.walk_revisions())}:
+    if state.is_newer:
         raise Conflict(
             "the database has schema {current}, which this program ({head}) does not know; nothing was "
             "changed: start a newer rackhand",
@@ -67,7 +69,9 @@ def _state(tx: Tx, script: ScriptDirectory) -> SchemaState:
     head = script.get_current_head()
     if head is None:
         raise RuntimeError(f"no revision found in {MIGRATIONS}")
-    return SchemaState(MigrationContext.configure(tx.conn).get_current_revision(), head)
+    current = MigrationContext.configure(tx.conn).get_current_revision()
+    known = {None, *(revision.revision for revision in script.walk_revisions())}
+    return SchemaState(current, head, is_newer=current not in known)
 
 
 def _revisions() -> tuple[Config, ScriptDirectory]:

@@ -19,6 +19,7 @@ from rackhand.engine.artifacts import StoredArtifact
 from rackhand.engine.callbacks import Reply
 from rackhand.engine.callbacks import Request as CallbackRequest
 from rackhand.engine.folding import Item
+from rackhand.server import logs
 from rackhand.server.content import serve
 from rackhand.server.contract import (
     NODE,
@@ -152,6 +153,7 @@ def _batch(reply: Reply) -> BatchAnswer:
 async def upload(request: Request, room: Room, artifact_id: FromPath[str]) -> Response:
     node_id = actor_of(request).node_id or ""
     row = await room.db.read(artifacts.declared, node_id, artifact_id)
+    logs.bind(run_id=row.run_id, device=row.device_index)
     if row.status == "stored":
         return answer(StoredArtifact(row.id, "stored", row.size))
     digest = _digest(request)
