@@ -52,7 +52,8 @@ def make_launchd_unit(command: Sequence[str], token_file: Path, home: Path) -> U
         '<?xml version="1.0" encoding="UTF-8"?>\n<plist version="1.0">\n<dict>\n'
         f"  <key>Label</key><string>{LABEL}</string>\n"
         f"  <key>ProgramArguments</key>\n  <array>\n{words}  </array>\n"
-        "  <key>RunAtLoad</key><true/>\n  <key>KeepAlive</key><true/>\n  <key>ExitTimeOut</key><integer>45</integer>\n</dict>\n</plist>\n"
+        "  <key>RunAtLoad</key><true/>\n  <key>KeepAlive</key><true/>\n"
+        "  <key>ExitTimeOut</key><integer>45</integer>\n</dict>\n</plist>\n"
     )
     path = home / "Library" / "LaunchAgents" / f"{LABEL}.plist"
     return Unit(path, text, (f"launchctl load -w {shlex.quote(str(path))}",), _VARIABLE)

@@ -16,8 +16,9 @@ from rackhand.engine.access import Actor, Role
 from rackhand.server import logs, session_cookie
 from rackhand.server.contract import NODE, PUBLIC, Audience, Operation, Request
 from rackhand.server.room import Room
+from rackhand.wire.messages import SPOKEN
 
-PROTOCOLS = frozenset({"1"})
+PROTOCOLS = frozenset(map(str, SPOKEN))
 MAX_INDEX = 2**31 - 1
 _PATH_TEXT = Text(min=1, max=200)
 _PATH_NUMBER = Integer(0, MAX_INDEX)

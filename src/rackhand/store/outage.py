@@ -12,6 +12,8 @@ _SQLSTATES = ("08", "53", "57P", "55P03")
 """Connection lost, out of resources (disk, memory, connections), shut down or starting up, a lock held too long."""
 _SQLITE_WORDS = ("disk is full", "database is locked", "disk I/O error", "unable to open database")
 RETRY_AFTER_S = 2
+LOCKED = "locked"
+"""Code of a Busy because of a lock that somebody else did not give back in time."""
 
 
 @contextmanager
@@ -38,5 +40,6 @@ def _busy(error: BaseException) -> Busy:
     return Busy(
         "the database cannot do this now ({reason}); send the same request again",
         reason=reason,
+        code=LOCKED if getattr(error, "sqlstate", None) == "55P03" or "is locked" in reason else None,
         retry_after_s=RETRY_AFTER_S,
     )
