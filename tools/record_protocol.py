@@ -2,7 +2,7 @@
 
     python -m tools.record_protocol
 
-Run it when PROTOCOL becomes a new number; what is recorded of a version that is spoken elsewhere is never written again.
+Run it when PROTOCOL becomes a new number; the recording of a version that was released is never written again.
 Names that differ each time (run, lease, artifact) stand as {RUN}, {LEASE}, {FILE}; events keep their ids.
 """
 
@@ -68,7 +68,7 @@ async def ask(site: Site, act: Any) -> Any:
 
 
 async def until(found: Any) -> None:
-    while not found():
+    while not found():  # noqa: ASYNC110 - a tool may poll
         await asyncio.sleep(0.02)
 
 

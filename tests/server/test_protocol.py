@@ -72,7 +72,11 @@ async def judge(api: Api, run_id: str) -> None:
     view = (await api.get(f"/api/runs/{run_id}")).json()
     assert (view["run"]["status"], view["counts"]["succeeded"]) == ("succeeded", 1)
     device = (await api.get(f"/api/runs/{run_id}/devices/1")).json()
-    found = [(step["step_index"], step["attempt"], step["status"], step["exit_code"]) for step in device["steps"]]
+    found = [
+        (step["step_index"], attempt["attempt"], attempt["status"], attempt["exit_code"])
+        for step in device["steps"]
+        for attempt in step["attempts"]
+    ]
     assert found == [
         (0, 1, "succeeded", 0),
         (1, 1, "skipped", None),

@@ -12,7 +12,7 @@ NODES = Path("/dev/bus/usb")
 _ADB = ("ff", "42", "01")
 """Class, subclass and protocol of the interface over which adb speaks."""
 _ADVICE = (
-    "Install the udev rules for Android (Debian: android-sdk-platform-tools-common), add this user to the group plugdev, "
+    "Install the udev rules for Android (Debian: android-sdk-platform-tools-common), add this user to plugdev, "
     "then plug the phones in again"
 )
 

@@ -20,6 +20,7 @@ def serve(
     (docs/settings.md)."""
     import asyncio
 
+    from rackhand.cli.traced import traced
     from rackhand.server import logs, main, settings
 
     flags = {"host": host, "port": port, "data": data, "behind_proxy": behind_proxy}
@@ -30,7 +31,8 @@ def serve(
     logs.set_up_logging(loaded.log_format)
     with reported():
         try:
-            asyncio.run(main.serve(loaded, tell))
+            with traced("rackhand-server", is_on=loaded.traces) as trace:
+                asyncio.run(main.serve(loaded, tell, trace))
         except KeyboardInterrupt:
             raise SystemExit(int(Exit.SUCCEEDED)) from None
 

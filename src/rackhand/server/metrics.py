@@ -54,8 +54,8 @@ class Metrics:
         self.disk_wanted = Gauge("rackhand_disk_wanted_bytes", "Below this, no run starts", ["folder"], registry=own)
         self.admits = Gauge("rackhand_admits_runs", "1 if this server starts new runs", registry=own)
         self.database_up = Gauge("rackhand_database_up", "1 if the database answered this scrape", registry=own)
-        build = Gauge("rackhand_build_info", "Version of this server", ["version"], registry=own)
-        build.labels(__version__).set(1)
+        self.build = Gauge("rackhand_build_info", "Version of this server", ["version"], registry=own)
+        self.build.labels(__version__).set(1)
 
     def show(self, found: Gauges) -> None:
         """What a scrape found in the database."""

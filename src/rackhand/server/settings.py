@@ -106,6 +106,10 @@ class Settings:
         ),
     )
     log_format: str = field(default="text", metadata=_about(_log_format, "text or json"))
+    traces: bool = field(
+        default=False,
+        metadata=_about(_switch, "Export a trace of each run by OpenTelemetry (extra otel)"),
+    )
     max_body_bytes: int = field(
         default=16_777_216, metadata=_about(_whole(1024, 1 << 30), "Largest request body, uploads left out")
     )
