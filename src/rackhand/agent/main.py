@@ -210,12 +210,12 @@ async def run_agent(
 
 
 @contextmanager
-def stop_on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> Iterator[None]:
+def stop_on_signals(stop: asyncio.Event, hurry: asyncio.Event | None = None) -> Iterator[None]:
     """SIGTERM, SIGINT and Ctrl-Break set `stop`, the second of them `hurry`; on Windows by plain handlers, for its loop
     has no others."""
 
     def hear() -> None:
-        (hurry if stop.is_set() else stop).set()
+        (hurry if hurry is not None and stop.is_set() else stop).set()
 
     loop = asyncio.get_running_loop()
     names = ("SIGTERM", "SIGINT", "SIGBREAK")

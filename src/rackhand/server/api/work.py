@@ -33,6 +33,7 @@ from rackhand.server.contract import (
     require_type,
 )
 from rackhand.server.room import Room
+from rackhand.store.artifacts import storage_key
 from rackhand.store.blobs import key_of
 from rackhand.wire import codec
 from rackhand.wire.messages import BatchAnswer, BatchResult, EventType, PullAnswer, SingleAnswer
@@ -159,10 +160,14 @@ async def upload(request: Request, room: Room, artifact_id: FromPath[str]) -> Re
     digest = _digest(request)
     if row.sha256 is not None and digest not in (None, row.sha256):
         raise Invalid([FieldError("/headers/Content-Digest", "is not the digest that was declared")])
-    key = f"{row.run_id}/{row.device_index}/a{row.id}"  # an id may begin with a hyphen, a key may not
+    key = storage_key(row.run_id, row.device_index, row.id)
     most = min(row.size, room.settings.max_artifact_bytes)
     blob = await room.artifacts.put(key, request.stream(), max_size=most, expected_sha256=row.sha256)
-    is_new = await room.db.write(artifacts.finish_upload, artifact_id, blob.key, blob.size)
+    try:
+        is_new = await room.db.write(artifacts.finish_upload, artifact_id, blob.key, blob.size)
+    except Conflict:  # its time or its run ended meanwhile: nothing names the content any more
+        await room.artifacts.delete(blob.key)
+        raise
     return answer(StoredArtifact(row.id, "stored", blob.size), 201 if is_new else 200)
 
 
