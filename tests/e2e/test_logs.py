@@ -57,4 +57,4 @@ def test_every_line_about_a_run_carries_its_names(own_rig: Rig, tmp_path: Path) 
         "run running",
         "run failed",
     ]
-    assert all("request_id" in line for line in of_server if line["event"] != "request")
+    assert all("request_id" in line for line in of_server if line["event"] in ("request", "run queued"))

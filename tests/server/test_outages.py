@@ -1,10 +1,13 @@
 """What may happen to a server's database and clock: nothing acknowledged is lost, all can see it, it ends by itself."""
 
 import asyncio
+import contextlib
+import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from rackhand.core.lease import Periods
@@ -55,37 +58,65 @@ async def ends_well(node: Api, lab: Lab, job: Any, told: dict[str, Any], refused
     assert (await lab.view(job.run_id)).run.status == "succeeded"
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_database_that_is_gone_for_a_while(server: ServerPlace, database: DatabasePlace) -> None:
-    name = database.url.split("/")[3].split("?")[0]
+@dataclass
+class Cable:
+    """Between the server and PostgreSQL's socket: it can be pulled out and plugged in again."""
 
-    async def allow(is_there: bool) -> None:
-        conn = await asyncpg.connect(database.url.replace(f"/{name}", "/postgres"))
-        await conn.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {is_there}")
-        if not is_there:
-            ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1"
-            await conn.fetch(ended, name)
-        await conn.close()
+    folder: Path
+    socket: str
+    ends: list[asyncio.StreamWriter] = field(default_factory=list)
+    plug: asyncio.Server | None = None
+
+    async def plug_in(self) -> None:
+        self.plug = await asyncio.start_unix_server(self._join, self.folder / ".s.PGSQL.5432")
+
+    async def pull_out(self) -> None:
+        assert self.plug is not None
+        self.plug.close()
+        (self.folder / ".s.PGSQL.5432").unlink(missing_ok=True)
+        for end in self.ends:
+            end.transport.abort()
+        self.ends.clear()
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        theirs, ours = await asyncio.open_unix_connection(self.socket)
+        self.ends += [writer, ours]
+        await asyncio.gather(_pour(reader, ours), _pour(theirs, writer))
+
+
+async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while piece := await source.read(65_536):
+            sink.write(piece)
+            await sink.drain()
+    sink.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets in asyncio there")
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_database_that_is_gone_for_a_while(database: DatabasePlace, tmp_path: Path) -> None:
+    _, _, home = database.url.partition("?host=")
+    cable = Cable(tmp_path, f"{home}/.s.PGSQL.5432")
+    place = DatabasePlace(database.url.replace(home, str(tmp_path)), "postgresql", database.clock)
 
     async def story() -> None:
-        async with server.open(**SHORT) as api:
+        await cable.plug_in()
+        async with ServerPlace(place, tmp_path / "data").open(**SHORT) as api:
             node, lab, job = await working(api)
             told, refused = lab.started("PC-01", job), lab.step("PC-01", job, 2, 0, "succeeded")
             assert await report(node, told) == ["accepted"]
-            await allow(False)
-            try:
-                assert await report(node, refused) == ["503"]
-                await until(lambda: answers(api, "/readyz", 503))
-                metrics = await api.get("/metrics")
-                assert "rackhand_database_up 0.0" in metrics.text
-                assert (await api.using(None).get("/healthz")).status_code == 200
-                assert (await api.get("/api/runs")).status_code == 503
-                api.clock.advance(60_000)
-            finally:
-                await allow(True)
+            await cable.pull_out()
+            assert await report(node, refused) == ["503"]
+            assert await answers(api, "/readyz", 503)
+            assert "rackhand_database_up 0.0" in (await api.get("/metrics")).text
+            assert (await api.using(None).get("/healthz")).status_code == 200
+            assert (await api.get("/api/runs")).status_code == 503
+            api.clock.advance(60_000)
+            await cable.plug_in()
             await until(lambda: is_ready(api))
             await ends_well(node, lab, job, told, refused)
             assert any(todo["kind"] == "servers_resumed" for todo in await todos(api))
+        await cable.pull_out()
 
     asyncio.run(story())
 

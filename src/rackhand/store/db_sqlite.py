@@ -71,6 +71,7 @@ class Lane:
         self._engine = engine
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._own = threading.local()
+        self._raw: type[Exception] = driver().OperationalError
         self._opened: list[Connection] = []
 
     async def run(
@@ -89,7 +90,7 @@ class Lane:
         self._opened.clear()
 
     def _transact(self, call: Callable[[Connection], T]) -> T:
-        with outage_as_busy():
+        with outage_as_busy(self._raw):
             conn = self._connection()
             with conn.begin():
                 return call(conn)

@@ -17,8 +17,9 @@ LOCKED = "locked"
 
 
 @contextmanager
-def outage_as_busy() -> Iterator[None]:
-    """Raise Busy for what the database cannot do now; every other error passes."""
+def outage_as_busy(*raw: type[Exception]) -> Iterator[None]:
+    """Raise Busy for what the database cannot do now; every other error passes. `raw` are errors of the driver, as
+    hand-written SQL over its own cursor raises them."""
     try:
         yield
     except (OSError, PoolTimeoutError) as error:
@@ -27,6 +28,10 @@ def outage_as_busy() -> Iterator[None]:
         if not _is_outage(error):
             raise
         raise _busy(error.orig or error) from error
+    except raw as error:
+        if not any(words in str(error) for words in _SQLITE_WORDS):
+            raise
+        raise _busy(error) from error
 
 
 def _is_outage(error: DBAPIError) -> bool:
