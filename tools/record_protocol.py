@@ -86,7 +86,7 @@ def kept(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    agent_main.ServerClient = Recording  # type: ignore[misc]
+    agent_main.ServerClient = Recording  # type: ignore[attr-defined]
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "site").mkdir()
         with Site(Path(scratch) / "site") as site:

@@ -11,10 +11,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import uvicorn
 
 from rackhand.core.errors import Conflict
 from rackhand.server.logs import Console
-from rackhand.server.main import address, bind, check_binding, serve
+from rackhand.server.main import Server, address, bind, check_binding, serve
 from rackhand.server.settings import SettingError, Settings
 
 SCRIPT = """
@@ -94,6 +95,14 @@ def test_loopback_needs_nothing(host: str) -> None:
 def test_half_a_certificate_is_refused() -> None:
     with pytest.raises(SettingError, match="RACKHAND_TLS_KEY"):
         check_binding(Settings(tls_cert="a"))
+
+
+def test_the_second_signal_waits_for_nothing(tmp_path: Path) -> None:
+    server = Server(uvicorn.Config(app=""), lambda: None, lambda: None)
+    server.handle_exit(signal.SIGTERM, None)
+    assert (server.should_exit, server.force_exit) == (True, False)
+    server.handle_exit(signal.SIGTERM, None)
+    assert server.force_exit
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:

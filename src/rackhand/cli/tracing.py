@@ -27,7 +27,7 @@ def exporting(service: str) -> Iterator[Tracer]:
     try:
         yield tracer(service, processor)
     finally:
-        processor.shutdown()
+        processor.shutdown()  # type: ignore[no-untyped-call]
 
 
 def tracer(service: str, processor: SpanProcessor) -> Tracer:

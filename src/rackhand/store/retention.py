@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Table, delete, exists, select, tuple_
+from sqlalchemy import ColumnElement, Table, any_, delete, exists, func, literal_column, select, tuple_
 
 from rackhand.core.clock import Millis
 from rackhand.core.states import RUN
@@ -49,7 +49,7 @@ def remove_runs(tx: Tx, due: OldRuns) -> int:
     if tx.conn.execute(select(exists().where(*_of(tx, artifacts, due.ids)))).scalar_one():
         return 0  # more than were listed, or declared meanwhile: their contents come first
     for table in (run_steps, run_device_states):
-        if _remove_some(tx, table, due.ids) == ROWS_A_BATCH:
+        if _remove_some(tx, table, _of(tx, table, due.ids), ROWS_A_BATCH) == ROWS_A_BATCH:
             return 0
     mine = (runs.c.workspace_id == tx.workspace_id, runs.c.id.in_(due.ids))
     return tx.conn.execute(delete(runs).where(*mine)).rowcount
@@ -59,18 +59,17 @@ def _of(tx: Tx, table: Table, run_ids: Sequence[str]) -> tuple[ColumnElement[boo
     return (table.c.workspace_id == tx.workspace_id, table.c.run_id.in_(run_ids))
 
 
-def _remove_some(tx: Tx, table: Table, run_ids: Sequence[str]) -> int:
-    key = tuple(table.primary_key.columns)
-    some = select(*key).where(*_of(tx, table, run_ids)).limit(ROWS_A_BATCH)
-    return tx.conn.execute(delete(table).where(tuple_(*key).in_(some))).rowcount
-
-
 def remove_events(tx: Tx, before: Millis) -> int:
     """Remove some events that were received before; returns how many."""
-    key = (events.c.workspace_id, events.c.node_id, events.c.event_id)
-    some = (
-        select(*key)
-        .where(events.c.workspace_id == tx.workspace_id, events.c.received_at < before)
-        .limit(EVENTS_A_BATCH)
-    )
-    return tx.conn.execute(delete(events).where(tuple_(*key).in_(some))).rowcount
+    old = (events.c.workspace_id == tx.workspace_id, events.c.received_at < before)
+    return _remove_some(tx, events, old, EVENTS_A_BATCH)
+
+
+def _remove_some(tx: Tx, table: Table, where: Sequence[ColumnElement[bool]], most: int) -> int:
+    """At most so many rows. On PostgreSQL by their place: by their keys it would read the whole table each time."""
+    if tx.dialect == "postgresql":
+        place = literal_column("ctid")
+        some = select(place).select_from(table).where(*where).limit(most).scalar_subquery()
+        return tx.conn.execute(delete(table).where(place == any_(func.array(some)))).rowcount
+    key = tuple(table.primary_key.columns)
+    return tx.conn.execute(delete(table).where(tuple_(*key).in_(select(*key).where(*where).limit(most)))).rowcount
