@@ -83,7 +83,7 @@ def test_a_wrong_token_fails(ask: Command) -> None:
 
 
 def test_nodes_are_told_with_what_is_wrong_with_them(ask: Command, rig: Rig) -> None:
-    found = findings(ask("doctor", "--json"))
+    found = findings(ask("doctor", "--json", RACKHAND_DATA=str(rig.folder / "server")))
 
     assert found["database"]["detail"].startswith("SQLite")
     assert found["schema"]["level"] == "ok"

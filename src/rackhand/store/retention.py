@@ -68,7 +68,7 @@ def remove_events(tx: Tx, before: Millis) -> int:
 def _remove_some(tx: Tx, table: Table, where: Sequence[ColumnElement[bool]], most: int) -> int:
     """At most so many rows. On PostgreSQL by their place: by their keys it would read the whole table each time."""
     if tx.dialect == "postgresql":
-        place = literal_column("ctid")
+        place: ColumnElement[object] = literal_column("ctid")
         some = select(place).select_from(table).where(*where).limit(most).scalar_subquery()
         return tx.conn.execute(delete(table).where(place == any_(func.array(some)))).rowcount
     key = tuple(table.primary_key.columns)
