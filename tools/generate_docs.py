@@ -18,6 +18,8 @@ from rackhand.core.heatmap import Activity
 from rackhand.core.policy import Policy
 from rackhand.core.schema import REQUIRED, Field
 from rackhand.wire.messages import EventType
+from tools import monitoring
+from tools.monitoring import metric_rows
 from tools.routes import routes
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -232,11 +234,28 @@ def routes_page() -> list[str]:
     return lines
 
 
+def metrics_page() -> list[str]:
+    """Every metric, and where the dashboard and the alerts are."""
+    return [
+        "# Metrics",
+        "",
+        MARK.format(source="src/rackhand/server/metrics.py"),
+        "",
+        "`GET /metrics` in Prometheus' text format. Counters and histograms count what one server did; gauges of *the",
+        "fleet* come from the database and are the same on every server: take `max`. Dashboard, alerts and how to use "
+        "them:",
+        "[Monitoring](monitoring.md).",
+        "",
+        *table(("metric", "type", "labels", "meaning"), *((f"`{row[0]}`", *row[1:]) for row in metric_rows())),
+    ]
+
+
 PAGES: dict[str, Callable[[], list[str]]] = {
     "states.md": states_page,
     "commands.md": commands_page,
     "events.md": events_page,
     "routes.md": routes_page,
+    "metrics.md": metrics_page,
 }
 
 
@@ -253,6 +272,7 @@ def main() -> int:
     for name, text in pages().items():
         (DOCS / name).write_text(text, encoding="utf-8", newline="\n")
         print(f"docs/{name}")
+    monitoring.main()
     return 0
 
 

@@ -38,6 +38,7 @@ FAST = AgentPeriods(
     poll_action_ms=10,
     cleanup_ms=300,
     flush_ms=500,
+    drain_ms=1,
     restart_min_ms=10,
     restart_max_ms=50,
     backoff_ms=lambda attempt: 1,

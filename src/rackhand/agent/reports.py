@@ -164,6 +164,8 @@ class Reporter:
             content_type=produced.content_type,
             sha256=sha256,
             give_up_at=self._time.now() + self._upload_window_ms,
+            run_id=self._job.run_id,
+            device=self._job.device.index,
         )
         return event, upload
 

@@ -35,6 +35,7 @@ class AgentPeriods:
     poll_action_ms: int = 1_000
     cleanup_ms: int = 6_000
     flush_ms: int = 1_000
+    drain_ms: int = 30_000
     restart_min_ms: int = 1_000
     restart_max_ms: int = 60_000
     backoff_ms: Callable[[int], int] = policy.backoff_ms
@@ -59,7 +60,8 @@ def read_numbers(shape: type[Any], environment: Mapping[str, str]) -> dict[str, 
 
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
-    """`endpoints` are TCP devices (`host:port`) to keep attached; `adb_path` beats the search for a binary."""
+    """`endpoints` are TCP devices (`host:port`) to keep attached; `adb_path` beats the search for a binary; less free
+    space than `min_free_mb` in `data_dir` is reported as the node's trouble."""
 
     server: str
     node_id: str
@@ -69,6 +71,7 @@ class AgentSettings:
     adb_path: Path | None = None
     capacity: int = DEFAULT_CAPACITY
     endpoints: tuple[str, ...] = ()
+    min_free_mb: int = 512
     cache_bytes: int = 4 * 1024**3
     periods: AgentPeriods = field(default_factory=AgentPeriods)
     rules: Rules = field(default_factory=Rules)

@@ -58,6 +58,8 @@ class Upload(Struct, frozen=True, kw_only=True, omit_defaults=True):
     content_type: str
     sha256: str
     give_up_at: int
+    run_id: str = ""
+    device: int = 0
 
 
 class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):

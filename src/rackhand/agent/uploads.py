@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rackhand.agent.client import ServerClient, ServerRefused, ServerUnreachable
+from rackhand.agent.logs import about
 from rackhand.agent.reports import content_digest
 from rackhand.agent.servertime import ServerTime
 from rackhand.agent.settings import AgentPeriods
@@ -64,6 +65,10 @@ class Uploads:
 
     async def _try(self, upload: Upload) -> bool:
         """True if it is done with, stored or not."""
+        with about(run_id=upload.run_id, device=upload.device):
+            return await self._sent_or_given_up(upload)
+
+    async def _sent_or_given_up(self, upload: Upload) -> bool:
         error = await self._send(upload)
         if error is None:
             await self._finish(upload)

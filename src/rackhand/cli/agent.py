@@ -27,6 +27,10 @@ Endpoints = Annotated[
     typer.Option("--endpoint", envvar="RACKHAND_ENDPOINTS", help="host:port of a TCP device to keep attached; repeat"),
 ]
 EndpointsFile = Annotated[Path | None, typer.Option("--endpoints-file", help="File with one host:port a line")]
+Traces = Annotated[
+    bool, typer.Option("--traces", envvar="RACKHAND_TRACES", help="Export traces by OpenTelemetry (extra otel)")
+]
+LogFormat = Annotated[str, typer.Option("--log-format", envvar="RACKHAND_LOG_FORMAT", help="text or json")]
 Capacity = Annotated[int, typer.Option("--capacity", min=1, max=1000, help="Most devices that work at once")]
 DATA = Path("rackhand-agent-data")
 
@@ -43,20 +47,25 @@ def agent(
     endpoint: Endpoints = None,
     endpoints_file: EndpointsFile = None,
     capacity: Capacity = 32,
+    log_format: LogFormat = "text",
+    traces: Traces = False,
 ) -> None:
     """Run the node agent: it drives the devices of this machine until it gets a signal."""
     if ctx.invoked_subcommand is not None:
         return
     import asyncio
-    import logging
 
-    from rackhand.agent import main
+    from rackhand.agent import logs, main
+    from rackhand.cli.traced import traced
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if log_format not in ("text", "json"):
+        fail(f"--log-format must be text or json, not {log_format!r}", Exit.USAGE)
+    logs.set_up_logging(log_format, node_id)
     with reported():
         wanted = read_endpoints(endpoint or [], endpoints_file)
         settings = make_settings(server, node_id, token, data, adb_port, adb, wanted, capacity)
-        code = asyncio.run(main.serve_agent(settings))
+        with traced("rackhand-agent", is_on=traces) as trace:
+            code = asyncio.run(main.serve_agent(settings, trace))
     raise SystemExit(code)
 
 

@@ -20,17 +20,19 @@ def serve(
     (docs/settings.md)."""
     import asyncio
 
-    from rackhand.server import main, settings
+    from rackhand.cli.traced import traced
+    from rackhand.server import logs, main, settings
 
     flags = {"host": host, "port": port, "data": data, "behind_proxy": behind_proxy}
     try:
         loaded = settings.load(flags, os.environ, config)
     except settings.SettingError as error:
         fail(str(error), Exit.USAGE)
-    main.set_up_logging(loaded)
+    logs.set_up_logging(loaded.log_format)
     with reported():
         try:
-            asyncio.run(main.serve(loaded, tell))
+            with traced("rackhand-server", is_on=loaded.traces) as trace:
+                asyncio.run(main.serve(loaded, tell, trace))
         except KeyboardInterrupt:
             raise SystemExit(int(Exit.SUCCEEDED)) from None
 

@@ -18,6 +18,7 @@ from rackhand.core.states import DeviceRunStatus, StepStatus, Verdict
 from rackhand.engine import health, nodes, renewal, scans
 from rackhand.engine.closing import close
 from rackhand.engine.contexts import Contexts
+from rackhand.engine.facts import GroupApplied
 from rackhand.engine.folding import Folding, Item, Result
 from rackhand.engine.rollup import settle
 from rackhand.store import health as stored_health
@@ -102,6 +103,7 @@ def apply_events(tx: Tx, requests: Sequence[Request], periods: Periods, contexts
         for request in requests
     ]
     wake = _write(tx, folding, contexts)
+    tx.tell(GroupApplied(len(requests), len(pairs)), *folding.moves)
     return Applied(replies, frozenset(wake))
 
 
@@ -198,6 +200,11 @@ class CallbackWriter:
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="callback-writer")
 
+    @property
+    def queued_events(self) -> int:
+        """Events that wait for their commit."""
+        return self._queued_events
+
     async def close(self) -> None:
         """Answer what is queued, then stop; new requests are refused as busy."""
         self._is_closing = True
@@ -246,7 +253,7 @@ class CallbackWriter:
                 for single in group:
                     await self._commit([single])
                 return
-            log.exception("callback failed", node=group[0][0].node_id)
+            log.exception("callback failed", node_id=group[0][0].node_id)
             _fail(group[0][1], error)
             return
         for (_, future), reply in zip(group, replies, strict=True):

@@ -1,16 +1,18 @@
 """The dashboard: key figures, hourly series, the to-do list, a small heatmap and the last runs, in one snapshot."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rackhand.core.clock import Millis
+from rackhand.core.disk import Space
 from rackhand.core.heatmap import pack
 from rackhand.core.kpi import HOUR_MS, by_hour, middle, rate
 from rackhand.core.states import FAILED_STEPS, RunStatus, StepStatus
 from rackhand.core.vitals import Limits
 from rackhand.engine import preferences
-from rackhand.engine.todo import Todo, todos
-from rackhand.store import devices, health, inventory, nodes, runs, stats, tiles
+from rackhand.engine.todo import Todo, by_severity, of_server, todos
+from rackhand.store import devices, health, inventory, nodes, runs, stats, sweeps, tiles
 from rackhand.store.db import Tx
 from rackhand.store.stats import Moments
 
@@ -91,8 +93,9 @@ def hours_of(window: str) -> int:
     return int(window[:-1]) * (24 if window.endswith("d") else 1)
 
 
-def read(tx: Tx, window: str = "24h") -> Dashboard:
-    """The dashboard over the hours of the window; the last one is the current hour, begun or not."""
+def read(tx: Tx, window: str = "24h", spaces: Sequence[Space] = ()) -> Dashboard:
+    """The dashboard over the hours of the window; the last one is the current hour, begun or not. `spaces` are the
+    disks of the server that is asked."""
     hours = hours_of(window)
     since = (tx.now // HOUR_MS - hours + 1) * HOUR_MS
     steps, took = stats.step_hours(tx, since), stats.durations(tx, since)
@@ -101,7 +104,7 @@ def read(tx: Tx, window: str = "24h") -> Dashboard:
         window_hours=hours,
         kpis=_kpis(tx, since, steps, took, limits),
         series=_series(tx, since, hours, steps, took),
-        todo=_todo(tx, limits),
+        todo=_todo(tx, limits, spaces),
         heatmap=_heatmap(tx),
         recent_runs=_recent(tx),
     )
@@ -152,10 +155,10 @@ def _by_hour(moments: Moments) -> dict[Millis, list[int]]:
     return found
 
 
-def _todo(tx: Tx, limits: Limits) -> tuple[Todo, ...]:
+def _todo(tx: Tx, limits: Limits, spaces: Sequence[Space]) -> tuple[Todo, ...]:
     troubled = stats.troubles(tx, limits)
     run_ids = sorted({device.activity_run_id for device in troubled if device.activity_run_id})
-    return todos(
+    of_fleet = todos(
         nodes.all_nodes(tx),
         troubled,
         nodes.transports(tx),
@@ -164,6 +167,7 @@ def _todo(tx: Tx, limits: Limits) -> tuple[Todo, ...]:
         limits,
         health.open_incidents(tx),
     )
+    return by_severity((*of_server(spaces, sweeps.look(tx).resumed_at, tx.now), *of_fleet))
 
 
 def _heatmap(tx: Tx) -> MiniHeatmap:

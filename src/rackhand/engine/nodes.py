@@ -13,6 +13,7 @@ from rackhand.core.errors import NotFound
 from rackhand.core.lease import Periods
 from rackhand.core.states import DeviceState
 from rackhand.engine import health, preferences, reports
+from rackhand.engine.facts import NodeMoved
 from rackhand.engine.reports import Claim
 from rackhand.store import inventory, nodes, sightings
 from rackhand.store.db import Tx
@@ -77,6 +78,8 @@ def beat(
         missed = {row.id for row in draft.rows.values() if row.facts.health == DeviceState.ABSENT}
         health.take(tx, node_id, heartbeat, preferences.read(tx).limits, missed)
     nodes.change(tx, node_id, last_seen_at=tx.now, **spoken, **({"rev": rev} if spoken else {}))
+    if not node.is_online:
+        tx.tell(NodeMoved(node_id, True))
     added = tuple(claim.serial for claim in draft.new)
     return BeatChanges(rev, added, tuple(draft.moved), tuple(draft.conflicts))
 
@@ -86,6 +89,7 @@ def mark_silent(tx: Tx, periods: Periods, online_window_ms: int = ONLINE_WINDOW_
     silent = nodes.silent_since(tx, tx.now - online_window_ms)
     if silent:
         nodes.mark_offline(tx, silent, inventory.touch_fleet(tx))
+        tx.tell(*(NodeMoved(node_id, False) for node_id in silent))
     return tuple(silent)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from rackhand.core.progress import open_status, roll_up
 from rackhand.core.states import RUN, DeviceRunStatus, RunStatus, move
+from rackhand.engine.facts import RunMoved
 from rackhand.store import runs
 from rackhand.store.db import Tx
 from rackhand.store.runs import RunRow
@@ -50,6 +51,7 @@ def _follow(tx: Tx, run: RunRow) -> None:
     status = roll_up(run.counts, is_stopped=is_stopped) or open_status(run.counts, is_stopped=is_stopped)
     if status is not run.status:
         runs.set_status(tx, run, move(RUN, run.status, status))
+        tx.tell(RunMoved.of(run, status, tx.now))
 
 
 def recount(tx: Tx, run_id: str) -> None:

@@ -19,6 +19,7 @@ from rackhand.core.states import RUN, DeviceRunStatus, RunStatus, move
 from rackhand.core.target import select
 from rackhand.engine import playbooks
 from rackhand.engine.closing import close
+from rackhand.engine.facts import RunMoved
 from rackhand.engine.rollup import RunChange, settle
 from rackhand.engine.run_requests import Resolved, resolve
 from rackhand.store import inventory, leases, runs, steps
@@ -153,6 +154,7 @@ def insert_run(
         raise Invalid([FieldError("/target", "matches more than {n} devices", {"n": MAX_DEVICE_RUNS})])
     run = _run_row(tx, resolved, revision, planned, origin)
     runs.add(tx, run, origin.rerun)
+    tx.tell(RunMoved.of(run, run.status, tx.now))
     count = len(resolved.steps)
     leases.add(tx, run.id, planned, step_count=count, deadline_at=run.deadline_at, policy=resolved.policy)
     queued = [p for p in planned if p.status is DeviceRunStatus.QUEUED]
@@ -221,6 +223,7 @@ def _stop_open(tx: Tx, run: RunRow) -> set[str]:
     rows = leases.open_of_run(tx, run.id)
     move(RUN, run.status, RunStatus.STOPPING)
     runs.request_stop(tx, run.id)
+    tx.tell(RunMoved.of(run, RunStatus.STOPPING, tx.now))
     queued = [row for row in rows if row.status is DeviceRunStatus.QUEUED]
     started = [row for row in rows if row.status is not DeviceRunStatus.QUEUED]
     leases.set_deadline(tx, [row.id for row in started], stop_deadline(tx.now, run.policy))

@@ -16,6 +16,7 @@ from rackhand.core.lease import Periods, after_unstarted_expiry, sweep_gap_ms
 from rackhand.core.states import DeviceRunStatus, RunStatus
 from rackhand.engine import nodes, preferences, scans, status
 from rackhand.engine.closing import close
+from rackhand.engine.facts import GapForgiven
 from rackhand.engine.rollup import recount
 from rackhand.store import artifacts, leases, overdue, runs, stats, sweeps
 from rackhand.store import scans as scan_rows
@@ -70,10 +71,10 @@ class _Pass:
             by_run[row.run_id].append(row)
         for run_id, mine in sorted(by_run.items()):
             closing = partial(self._close, mine, status, message)
-            if self.attempt("closing", closing, run=run_id):
+            if self.attempt("closing", closing, run_id=run_id):
                 continue
             runs.recount(self.tx, run_id)  # counts that went wrong are the likeliest cause, and can be mended
-            if not self.attempt("closing again", closing, run=run_id):
+            if not self.attempt("closing again", closing, run_id=run_id):
                 overdue.push_away(self.tx, [row.id for row in mine], self.tx.now + PUSHED_MS)
 
     def _close(self, rows: Sequence[OpenDeviceRun], status: DeviceRunStatus, message: str) -> None:
@@ -103,6 +104,7 @@ def _forgive(tx: Tx, gap_ms: int, periods: Periods) -> None:
     scan_rows.shift_deadlines(tx, gap_ms)
     artifacts.shift_deadlines(tx, gap_ms)
     sweeps.store(tx, resumed=True)
+    tx.tell(GapForgiven(gap_ms))
 
 
 def _unstarted(made: _Pass) -> None:
@@ -181,7 +183,7 @@ def _offline(made: _Pass) -> None:
 def _idle_runs(made: _Pass) -> None:
     """Runs past their deadline that have nothing left to wait for: the net under every other rule."""
     for run_id in overdue.idle_runs(made.tx):
-        made.attempt("idle run", partial(recount, made.tx, run_id), run=run_id)
+        made.attempt("idle run", partial(recount, made.tx, run_id), run_id=run_id)
 
 
 def _others(made: _Pass) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rackhand.core.clock import Millis, to_rfc3339
+from rackhand.core.disk import Space
 from rackhand.core.message import Message, joined, word
 from rackhand.core.reasons import recognise
 from rackhand.core.states import DeviceState
@@ -20,6 +22,7 @@ from rackhand.store.nodes import NodeRow, Transport
 from rackhand.store.stats import Trouble
 
 OLDEST_ADB = 34
+RESUMED_SHOWN_MS = 3_600_000
 _ERROR = 3
 
 
@@ -72,8 +75,39 @@ def todos(
         *(todo for device in devices for todo in _of_device(device, limits)),
         *(_transport(row) for row in transports if row.node_id in online),
     ]
+    return by_severity(found)
+
+
+def by_severity(found: Iterable[Todo]) -> tuple[Todo, ...]:
+    """The most urgent first; what is equally urgent keeps its order."""
     order = list(Severity)
     return tuple(sorted(found, key=lambda todo: order.index(todo.severity)))
+
+
+def of_server(spaces: Sequence[Space], resumed_at: Millis | None, now: Millis) -> tuple[Todo, ...]:
+    """What is wrong with the server itself: the most urgent of all, since it stops new work."""
+    room = Action(Message("Shorten the retention"), "GET", "/settings")
+    full = tuple(_disk(space, room) for space in spaces if space.is_low)
+    if resumed_at is None or not 0 <= now - resumed_at < RESUMED_SHOWN_MS:
+        return full
+    message = Message(
+        "the servers were away or the clock jumped until {at}: no deadline passed meanwhile; look at the clock (NTP) "
+        "if nobody restarted them",
+        at=to_rfc3339(resumed_at),
+    )
+    runs = Action(Message("Look at the runs"), "GET", "/runs")
+    return (*full, Todo("servers_resumed", Severity.INFO, "server:clock", message, runs))
+
+
+def _disk(space: Space, action: Action) -> Todo:
+    message = Message(
+        "the server's disk of {path} has {free} MB left: no new run starts below {wanted} MB; make room, or keep "
+        "history for a shorter time",
+        path=space.path,
+        free=space.free_mb,
+        wanted=space.wanted_mb,
+    )
+    return Todo("disk_low", Severity.CRITICAL, f"server:{space.name}", message, action)
 
 
 def _of_node(node: NodeRow) -> Iterable[Todo]:

@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from rackhand.core.traces import Tracer, untraced
 from rackhand.engine.callbacks import CallbackWriter
 from rackhand.engine.sweep import sweep
 from rackhand.server import health, idempotency, wheel
@@ -33,6 +34,7 @@ from rackhand.server.attempts import Attempts
 from rackhand.server.auth import authorise
 from rackhand.server.background import Ticker
 from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
+from rackhand.server.disks import Disks
 from rackhand.server.gate import Gate
 from rackhand.server.metrics import Metrics
 from rackhand.server.openapi import document
@@ -42,6 +44,7 @@ from rackhand.server.settings import Settings
 from rackhand.server.wakeups import Wakeups
 from rackhand.server.web import problems
 from rackhand.server.web.routes import MODULES as WEB_MODULES
+from rackhand.server.witness import Witness
 from rackhand.store.blobs import DirectoryBlobs
 from rackhand.store.db import Database
 
@@ -67,9 +70,10 @@ MODULES = (
 """Each has `handlers`."""
 
 
-def make_app(database: Database, settings: Settings) -> Litestar:
+def make_app(database: Database, settings: Settings, trace: Tracer = untraced) -> Litestar:
     """The ASGI application over a started, migrated database. Its lifespan runs the background work."""
     room = _furnish(database, settings)
+    database.listen(Witness(room.metrics, trace).hear)
     app = Litestar(
         [openapi_json, *_handlers()],
         dependencies={"room": Provide(lambda: room, sync_to_thread=False)},
@@ -119,6 +123,7 @@ def _furnish(database: Database, settings: Settings) -> Parts:
         ticker=Ticker(tick, periods.sweep_ms, metrics),
         callbacks=CallbackWriter(database, periods, wakeups.wake, settings.callback_queue),
         attempts=Attempts(),
+        disks=Disks({"data": settings.data, "artifacts": settings.data / "artifacts"}, settings.min_free_mb),
     )
 
 

@@ -13,11 +13,12 @@ from rackhand.core.message import word
 from rackhand.core.schema import Integer, Spec, Text
 from rackhand.engine import access
 from rackhand.engine.access import Actor, Role
-from rackhand.server import session_cookie
+from rackhand.server import logs, session_cookie
 from rackhand.server.contract import NODE, PUBLIC, Audience, Operation, Request
 from rackhand.server.room import Room
+from rackhand.wire.messages import SPOKEN
 
-PROTOCOLS = frozenset({"1"})
+PROTOCOLS = frozenset(map(str, SPOKEN))
 MAX_INDEX = 2**31 - 1
 _PATH_TEXT = Text(min=1, max=200)
 _PATH_NUMBER = Integer(0, MAX_INDEX)
@@ -40,11 +41,13 @@ async def authorise(connection: Connection, handler: BaseRouteHandler) -> None:
     if declared.role is not PUBLIC:
         await _admit(connection, declared.role)
     _check_path(connection.path_params, declared)
+    logs.bind_path(connection.path_params)
 
 
 async def _admit(connection: Connection, wanted: Role | Audience) -> None:
     actor = await authenticate(connection)
     connection.scope["state"]["actor"] = actor
+    logs.bind(node_id=actor.node_id)
     if wanted is NODE:
         if actor.node_id is None:
             raise NotAllowed("only nodes may call this; nothing was changed: send a node token")

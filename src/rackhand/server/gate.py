@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from rackhand.server import logs
 from rackhand.server.errors import MISDIRECTED, PROBLEM_TYPE, Connection, problem
 from rackhand.server.metrics import Metrics
 
@@ -53,6 +54,7 @@ class Gate:
         finally:
             self._note(scope, status, time.monotonic() - started)
             structlog.contextvars.reset_contextvars(**token)
+            logs.unbind()
 
     def _is_known(self, host: bytes) -> bool:
         name = host.decode("latin-1").lower()

@@ -106,6 +106,10 @@ class Settings:
         ),
     )
     log_format: str = field(default="text", metadata=_about(_log_format, "text or json"))
+    traces: bool = field(
+        default=False,
+        metadata=_about(_switch, "Export a trace of each run by OpenTelemetry (extra otel)"),
+    )
     max_body_bytes: int = field(
         default=16_777_216, metadata=_about(_whole(1024, 1 << 30), "Largest request body, uploads left out")
     )
@@ -114,6 +118,9 @@ class Settings:
     )
     max_artifact_bytes: int = field(
         default=536_870_912, metadata=_about(_whole(1024, 1 << 40), "Largest artifact that a node may upload")
+    )
+    min_free_mb: int = field(
+        default=1024, metadata=_about(_whole(0, 1 << 30), "Less free space than this on the server's disks: no new run")
     )
     callback_queue: int = field(
         default=50_000, metadata=_about(_whole(1, 10_000_000), "Events that may wait for their commit before 503")

@@ -4,6 +4,7 @@ A key is `a/b` of `[0-9A-Za-z._-]` parts that begin with a letter or digit, so t
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import re
@@ -138,12 +139,27 @@ class DirectoryBlobs:
             return None
 
     async def delete(self, key: str) -> None:
-        await asyncio.to_thread(self.path(key).unlink, missing_ok=True)
+        await asyncio.to_thread(_remove, self.path(key), self._root)
 
 
 def _move(part: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part.replace(target)
+    """Once more if another's `_remove` took the folder in between."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.replace(target)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.replace(target)
+
+
+def _remove(path: Path, root: Path) -> None:
+    """The file, and the folders above it that it leaves empty."""
+    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        for folder in path.parents:
+            if folder == root:
+                return
+            folder.rmdir()  # refuses while there is anything in it
 
 
 def _sync(file: BinaryIO) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -10,7 +11,7 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from rackhand.store.db import Clock, Dialect, Entropy, Tx, answer_one
+from rackhand.store.db import Clock, Committed, Dialect, Entropy, Listener, Tx, answer_one, deaf
 from rackhand.store.metadata import from_json, to_json
 from rackhand.store.outage import outage_as_busy
 
@@ -71,6 +72,7 @@ class PostgresqlDatabase:
         self._entropy = entropy
         self._writer = make_engine(url, statement_cache=statement_cache, pool_size=pool_size)
         self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._listener: Listener = deaf
         self._in_flight: set[asyncio.Task[Any]] = set()
 
     @property
@@ -86,7 +88,7 @@ class PostgresqlDatabase:
         await self._writer.dispose()
 
     async def write(self, use_case: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._keep(self._retry(lambda conn: use_case(self._open(conn), *args, **kwargs)))
+        return await self._keep(self._told(lambda tx: use_case(tx, *args, **kwargs)))
 
     async def read(self, use_case: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._keep(self._transact(self._reader, lambda conn: use_case(self._open(conn), *args, **kwargs)))
@@ -101,6 +103,18 @@ class PostgresqlDatabase:
         task.add_done_callback(self._in_flight.discard)
         return await asyncio.shield(task)
 
+    async def _told(self, call: Callable[[Tx], T]) -> T:
+        """The write, and word of it to the listener; a try that was undone told nothing."""
+        began_at, opened = time.monotonic(), list[Tx]()
+
+        def attempt(conn: Connection) -> T:
+            opened[:] = [self._open(conn)]
+            return call(opened[0])
+
+        value = await self._retry(attempt)
+        self._listener(Committed(time.monotonic() - began_at, tuple(opened[0].facts)))
+        return value
+
     async def _retry(self, call: Callable[[Connection], T]) -> T:
         for _ in range(TRIES - 1):
             try:
@@ -114,6 +128,9 @@ class PostgresqlDatabase:
         with outage_as_busy():
             async with engine.begin() as conn:
                 return await conn.run_sync(call)
+
+    def listen(self, listener: Listener) -> None:
+        self._listener = listener
 
     def _open(self, conn: Connection) -> Tx:
         return Tx(conn, "postgresql", clock=self._clock, entropy=self._entropy)

@@ -9,6 +9,9 @@ from typing import Any, Literal
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 PROTOCOL = 1
+SPOKEN = tuple(range(max(PROTOCOL - 1, 1), PROTOCOL + 1))
+"""What a server takes from agents: its own version and the one before, so that nodes are upgraded one after the other.
+tests/wire/protocol holds recorded messages of each; a change that they do not survive needs a new PROTOCOL."""
 MAX_BATCH = 1000
 MAX_TAIL_BYTES = 16 * 1024
 

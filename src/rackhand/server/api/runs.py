@@ -63,8 +63,7 @@ def _create(tx: Tx, request: Request, body: dict[str, Any]) -> Created:
 )
 async def create(request: Request, room: Room) -> Response:
     body = await read_body(request)
-    created = await room.db.write(_create, request, body)
-    room.wakeups.wake_all(created.wake)
+    created = await room.begin(_create, request, body)
     return answer(created.view, 201)
 
 
@@ -153,8 +152,7 @@ def _rerun(tx: Tx, request: Request, run_id: str, body: dict[str, Any]) -> Creat
 )
 async def rerun(request: Request, room: Room, run_id: FromPath[str]) -> Response:
     body = await read_body(request)
-    created = await room.db.write(_rerun, request, run_id, body)
-    room.wakeups.wake_all(created.wake)
+    created = await room.begin(_rerun, request, run_id, body)
     return answer(created.view, 201)
 
 

@@ -19,6 +19,7 @@ from rackhand.engine.artifacts import StoredArtifact
 from rackhand.engine.callbacks import Reply
 from rackhand.engine.callbacks import Request as CallbackRequest
 from rackhand.engine.folding import Item
+from rackhand.server import logs
 from rackhand.server.content import serve
 from rackhand.server.contract import (
     NODE,
@@ -32,6 +33,7 @@ from rackhand.server.contract import (
     require_type,
 )
 from rackhand.server.room import Room
+from rackhand.store.artifacts import storage_key
 from rackhand.store.blobs import key_of
 from rackhand.wire import codec
 from rackhand.wire.messages import BatchAnswer, BatchResult, EventType, PullAnswer, SingleAnswer
@@ -153,15 +155,20 @@ def _batch(reply: Reply) -> BatchAnswer:
 async def upload(request: Request, room: Room, artifact_id: FromPath[str]) -> Response:
     node_id = actor_of(request).node_id or ""
     row = await room.db.read(artifacts.declared, node_id, artifact_id)
+    logs.bind(run_id=row.run_id, device=row.device_index)
     if row.status == "stored":
         return answer(StoredArtifact(row.id, "stored", row.size))
     digest = _digest(request)
     if row.sha256 is not None and digest not in (None, row.sha256):
         raise Invalid([FieldError("/headers/Content-Digest", "is not the digest that was declared")])
-    key = f"{row.run_id}/{row.device_index}/a{row.id}"  # an id may begin with a hyphen, a key may not
+    key = storage_key(row.run_id, row.device_index, row.id)
     most = min(row.size, room.settings.max_artifact_bytes)
     blob = await room.artifacts.put(key, request.stream(), max_size=most, expected_sha256=row.sha256)
-    is_new = await room.db.write(artifacts.finish_upload, artifact_id, blob.key, blob.size)
+    try:
+        is_new = await room.db.write(artifacts.finish_upload, artifact_id, blob.key, blob.size)
+    except Conflict:  # its time or its run ended meanwhile: nothing names the content any more
+        await room.artifacts.delete(blob.key)
+        raise
     return answer(StoredArtifact(row.id, "stored", blob.size), 201 if is_new else 200)
 
 

@@ -112,13 +112,12 @@ async def try_it(request: Request, room: Room, asset_id: FromPath[str]) -> Respo
     form = await typed(request)
     try:
         index, params = _trial_of(form)
-        created = await room.db.write(command_pages.try_command, actor_of(request), asset_id, index, params)
+        created = await room.begin(command_pages.try_command, actor_of(request), asset_id, index, params)
     except Invalid as error:
         moved = [_at_field(each) for each in error.errors]
         return await _again(request, room, asset_id, Invalid(moved), form)
     except RackhandError as error:
         return await _again(request, room, asset_id, error, form)
-    room.wakeups.wake_all(created.wake)
     return redirect(request, f"{HERE}/{asset_id}/tries/{created.view.id}/{index}")
 
 

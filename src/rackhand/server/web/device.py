@@ -121,10 +121,9 @@ async def do(request: Request, room: Room, index: FromPath[int]) -> Response:
     form = await typed(request)
     try:
         body = await read_form(request, _DO)
-        created = await room.db.write(_start, actor_of(request), index, body)
+        await room.begin(_start, actor_of(request), index, body)
     except RackhandError as error:
         return await _again(request, room, index, error, form)
-    room.wakeups.wake_all(created.wake)
     return redirect(request, f"/devices/{index}", say(request, N_("Started; it is the first of the runs below.")))
 
 

@@ -102,11 +102,10 @@ async def rerun(request: Request, room: Room, run_id: FromPath[str]) -> Response
     form = await typed(request)
     try:
         body = await read_form(request, reruns.RERUN)
-        created = await room.db.write(_rerun, actor_of(request), run_id, body)
+        created = await room.begin(_rerun, actor_of(request), run_id, body)
     except RackhandError as error:
         await room.db.read(run_views.get_rev, run_id)
         return render_again(request, "run/run.html", error, form, **await run_page(request, room, run_id))
-    room.wakeups.wake_all(created.wake)
     return redirect(request, f"/runs/{created.view.id}", say(request, N_("The rerun has started.")))
 
 

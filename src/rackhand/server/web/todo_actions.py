@@ -41,6 +41,8 @@ def _page_of(item: Todo) -> str:
     kind, _, name = item.subject.partition(":")
     if kind == "node":
         return f"/settings/nodes#{name}"
+    if kind == "server":
+        return "/runs" if name == "clock" else "/settings"
     if kind == "run":
         return f"/runs/{name}"
     return f"/devices/{name}" if kind == "device" and name.isdigit() else "/devices"
@@ -48,8 +50,7 @@ def _page_of(item: Todo) -> str:
 
 async def _rerun(parts: Parts, actor: Actor, item: Todo) -> Done:
     run_id = item.action.path.split("/")[3]
-    created = await parts.db.write(_rerun_in, actor, run_id)
-    parts.wakeups.wake_all(created.wake)
+    created = await parts.begin(_rerun_in, actor, run_id)
     return Done(f"/runs/{created.view.id}", N_("Started again on the devices that failed."))
 
 
