@@ -1,10 +1,8 @@
-"""The schema as SQL text, rendered from the tables. Run this module to write the first revision's two files anew.
-
-That is allowed until the first release; afterwards a change of the tables is a new revision, and 0001 stays as it is.
+"""The schema as SQL text, rendered from the tables. A change of the tables is a new revision; the first one's two files
+were written from here and stay as they are.
 """
 
 import re
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_mock_engine
@@ -12,7 +10,6 @@ from sqlalchemy import create_mock_engine
 from rackhand.store.db import Dialect
 from rackhand.store.tables import metadata
 
-SQL_DIR = Path(__file__).parent / "migrations" / "sql"
 SEPARATOR = ";\n\n"
 _INDEX = re.compile(r"CREATE (UNIQUE )?INDEX ")
 
@@ -49,19 +46,6 @@ def statements(dialect: Dialect) -> list[str]:
     return [*(text for text in made if not _INDEX.match(text)), *indexes, device_tasks(dialect)]
 
 
-def render(dialect: Dialect) -> str:
-    return "".join(statement + SEPARATOR for statement in statements(dialect)).rstrip("\n") + "\n"
-
-
 def split(script: str) -> list[str]:
     """The statements of a rendered script."""
     return [statement for statement in script.removesuffix(";\n").split(SEPARATOR) if statement.strip()]
-
-
-def write_first_revision() -> None:
-    for dialect in _ADDRESS:
-        (SQL_DIR / f"r0001_{dialect}.sql").write_text(render(dialect), encoding="utf-8", newline="\n")
-
-
-if __name__ == "__main__":
-    write_first_revision()
