@@ -10,6 +10,7 @@ from rackhand.core.states import (
     ARTIFACT,
     DEVICE_RUN,
     FAILED_STEPS,
+    ROLLOUT,
     RUN,
     SCAN,
     STEP,
@@ -31,6 +32,7 @@ TABLE: list[Case] = [
         """,
         {"succeeded", "partial", "failed", "stopped"},
     ),
+    (ROLLOUT, "rolling -> halted aborted done\nhalted -> rolling aborted", {"aborted", "done"}),
     (
         DEVICE_RUN,
         """

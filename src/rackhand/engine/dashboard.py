@@ -8,7 +8,7 @@ from rackhand.core.heatmap import pack
 from rackhand.core.kpi import HOUR_MS, by_hour, middle, rate
 from rackhand.core.states import FAILED_STEPS, RunStatus, StepStatus
 from rackhand.engine.todo import Todo, todos
-from rackhand.store import devices, inventory, nodes, runs, stats, tiles
+from rackhand.store import devices, inventory, nodes, rollouts, runs, stats, tiles
 from rackhand.store.db import Tx
 from rackhand.store.stats import Limits, Moments
 
@@ -160,6 +160,7 @@ def _todo(tx: Tx) -> tuple[Todo, ...]:
         devices.conflicts(tx),
         stats.run_titles(tx, run_ids),
         LIMITS,
+        rollouts.halted(tx),
     )
 
 

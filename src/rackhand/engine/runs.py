@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -121,10 +121,18 @@ def plan_run(tx: Tx, request: dict[str, Any], ready: Sequence[Step] | None = Non
         devices=[PlannedView(p.device_index, p.device.node_id, p.device.serial, p.device.label) for p in queued],
         exclusions=_exclusions(planned, chosen),
         steps=[_expected(i, step, len(queued)) for i, step in enumerate(resolved.steps)],
-        eta_ms=eta_ms(queued, resolved.steps, resolved.policy, typical),
+        eta_ms=_eta_ms(queued, resolved, typical),
         seed=seed,
         waves=[_wave(queued, number) for number in range(1, len(rollout.sizes) + 1)] if rollout else [],
     )
+
+
+def _eta_ms(queued: Sequence[PlannedDevice], resolved: Resolved, typical: Mapping[str, int]) -> int | None:
+    """Waves take their time one after the other."""
+    waves = sorted({p.wave for p in queued}) or [0]
+    parts = [eta_ms([p for p in queued if p.wave == n], resolved.steps, resolved.policy, typical) for n in waves]
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
 
 
 def _seed_of(resolved: Resolved) -> int:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rackhand.core.message import Message, joined, word
+from rackhand.core.reasons import recognise
 from rackhand.core.target import format_indexes
 from rackhand.store.devices import ConflictRow
 from rackhand.store.nodes import NodeRow, Transport
+from rackhand.store.rollouts import HaltedRun
 from rackhand.store.stats import Limits, Trouble
 
 OLDEST_ADB = 34
@@ -54,12 +56,14 @@ def todos(
     conflicts: Sequence[ConflictRow],
     titles: Mapping[str, str],
     limits: Limits,
+    halted: Sequence[HaltedRun] = (),
 ) -> tuple[Todo, ...]:
     """Everything worth a look, the most urgent first."""
     online = {node.id for node in node_rows if node.is_online}
     found = [
         *(todo for node in node_rows for todo in _of_node(node)),
         *(_conflict(row) for row in conflicts),
+        *(_halted(run) for run in halted),
         *_errors(devices, titles),
         *_offline(devices, online),
         *(todo for device in devices for todo in _of_device(device, limits)),
@@ -110,6 +114,18 @@ def _conflict(row: ConflictRow) -> Todo:
     )
     action = Action(Message("Resolve"), "POST", f"/api/devices/conflicts/{row.id}/resolve")
     return Todo("conflict", Severity.CRITICAL, f"serial:{row.serial}", message, action)
+
+
+def _halted(run: HaltedRun) -> Todo:
+    reason = recognise(run.reason)
+    message = Message(
+        "the rollout of run {title!r} halted in wave {wave}: {reason}",
+        title=run.title,
+        wave=run.open_wave,
+        reason=reason,
+    )
+    action = Action(Message("Open the run"), "GET", f"/runs/{run.id}")
+    return Todo("rollout_halted", Severity.CRITICAL, f"run:{run.id}", message, action)
 
 
 def _errors(devices: Sequence[Trouble], titles: Mapping[str, str]) -> Iterable[Todo]:

@@ -150,7 +150,9 @@ def open_on_node(tx: Tx, node_id: str) -> list[RunRow]:
         .where(d.workspace_id == tx.workspace_id, d.node_id == node_id, d.status == "queued")
         .distinct()
     )
-    statement = _all(tx).where(tuple_(runs.c.id, runs.c.open_wave).in_(queued), runs.c.status.in_(("queued", "running")))
+    statement = _all(tx).where(
+        tuple_(runs.c.id, runs.c.open_wave).in_(queued), runs.c.status.in_(("queued", "running"))
+    )
     statement = statement.where(runs.c.rollout_state.is_distinct_from(RolloutState.HALTED.value))
     return [_row(row) for row in tx.conn.execute(statement.order_by(runs.c.created_at, runs.c.id))]
 
