@@ -4,7 +4,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Visit
 from tests.browser.test_axe import judge
 
-from rackhand.engine import sweep
+from rackhand.engine import rollouts
 from rackhand.engine.fake import Lab
 from rackhand.server.fake_site import Site
 
@@ -15,7 +15,7 @@ async def _halted(lab: Lab) -> str:
     request = {"target": {"scope": "nodes", "nodes": ["PC-09"]}, "rollout": {"waves": [1, 3]}, "title": "New firmware"}
     run = await lab.run(await lab.playbook(title="New firmware"), **request)
     await lab.execute("PC-09", (await lab.pull("PC-09")).jobs[0], "failed")
-    await lab.db.write(sweep.sweep, lab.periods)
+    await lab.db.write(rollouts.advance, run.view.id)
     return run.view.id
 
 
@@ -43,10 +43,10 @@ def test_a_halted_rollout_is_resumed_from_its_page(site: Site, visit: Visit) -> 
 
 
 def test_the_builder_shows_the_devices_of_each_wave(site: Site, visit: Visit) -> None:
-    page = visit("/playbooks/builder", language="ko", width=390)
+    page = visit("/playbooks/builder", language="ko")
     page.get_by_text("단계별로 배포").click()
     page.get_by_label("단계별로 실행").check()
-    page.get_by_label("단계별 도달 범위").fill("2, 50%")
+    page.get_by_label("차수별 도달 범위").fill("2, 50%")
     expect(page.locator(".plan-waves li")).to_have_count(3)
-    expect(page.locator(".plan-waves li").first).to_contain_text("1단계")
+    expect(page.locator(".plan-waves li").first).to_contain_text("1차")
     judge(page)

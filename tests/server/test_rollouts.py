@@ -89,7 +89,7 @@ def test_without_javascript_a_person_sees_why_it_halted_and_decides(server: Serv
             person = await api.person(Role.OPERATOR)
             page = (await person.get(f"/runs/{run_id}")).text
             assert "1 of 1 devices of the open waves failed; at most 20 % may" in page
-            assert "열린 단계의 기기 1대 중 1대가 실패했습니다" in (await person.get(f"/runs/{run_id}?lang=ko")).text
+            assert "열린 차수의 기기 1대 중 1대가 실패했습니다" in (await person.get(f"/runs/{run_id}?lang=ko")).text
             dashboard = (await person.get("/?lang=en")).text
             assert f'href="/runs/{run_id}"' in dashboard
             assert "halted in wave 1" in dashboard
