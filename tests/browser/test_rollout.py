@@ -12,8 +12,9 @@ from rackhand.server.fake_site import Site
 async def _halted(lab: Lab) -> str:
     """A rollout over the phones of a node of its own; the canary has failed."""
     await lab.node("PC-09", 6)
-    request = {"target": {"scope": "nodes", "nodes": ["PC-09"]}, "rollout": {"waves": [1, 3]}, "title": "New firmware"}
-    run = await lab.run(await lab.playbook(title="New firmware"), **request)
+    target = {"scope": "nodes", "nodes": ["PC-09"]}
+    playbook = await lab.playbook(title="New firmware")
+    run = await lab.run(playbook, target, rollout={"waves": [1, 3]}, title="New firmware")
     await lab.execute("PC-09", (await lab.pull("PC-09")).jobs[0], "failed")
     await lab.db.write(rollouts.advance, run.view.id)
     return run.view.id

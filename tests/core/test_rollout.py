@@ -83,15 +83,24 @@ def test_the_schema_of_a_wave_names_both() -> None:
     assert [option["type"] for option in WaveSize().json_schema()["anyOf"]] == ["integer", "string"]
 
 
-def test_the_first_waves_are_spread_over_nodes_then_hubs_then_models() -> None:
-    devices = rack(nodes=4, hubs=2, ports=6, models=("A", "B", "C"))
-    rollout, drawn = in_waves(devices, {**DEFAULT, "waves": [4, 8, "50%"]}, seed=7)
+@pytest.mark.parametrize("seed", range(5))
+def test_the_first_waves_are_spread_over_nodes_then_hubs(seed: int) -> None:
+    devices = rack(nodes=4, hubs=2, ports=6)
+    rollout, drawn = in_waves(devices, {**DEFAULT, "waves": [4, 8, "50%"]}, seed)
 
     assert rollout.sizes == (4, 4, 16, 24)
     first, second = wave(drawn, 1), wave(drawn, 1) + wave(drawn, 2)
     assert Counter(p.device.node_id for p in first) == {f"PC-{n}": 1 for n in range(4)}
     assert set(Counter((p.device.node_id, p.device.usb_path[:3]) for p in second if p.device.usb_path).values()) == {1}
-    assert {p.device.model for p in first} == {"A", "B", "C"}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_models_take_turns_where_nodes_and_hubs_leave_a_choice(seed: int) -> None:
+    on_one_hub = rack(nodes=1, hubs=1, ports=9, models=("A", "A", "B"))
+    rare = [planned(i, f"PC-{i}", "1-1.1", "B" if i == 9 else "A") for i in range(1, 11)]
+    for devices in (on_one_hub, rare):
+        drawn = in_waves(devices, {**DEFAULT, "waves": [2]}, seed)[1]
+        assert {p.device.model for p in wave(drawn, 1)} == {"A", "B"}
 
 
 def test_devices_without_a_hub_or_model_have_waves_too() -> None:

@@ -37,7 +37,7 @@ async def work(lab: Lab, *, failing: int = 0, node: str = "PC-01") -> list[Job]:
 
 
 def state(view: RunDetail) -> tuple[str, str | None, int | None]:
-    return view.run.status, view.run.rollout_state, view.run.rollout and view.run.rollout.open_wave
+    return view.run.status, view.run.rollout_state, view.run.rollout.open_wave if view.run.rollout else None
 
 
 def test_the_next_wave_opens_when_the_one_before_is_final(in_lab: Tell) -> None:
@@ -94,7 +94,7 @@ def test_a_failed_canary_halts_it_and_a_resume_accepts_that(in_lab: Tell) -> Non
         assert (entry.subject, "1 of 1 devices" in entry.message) == (f"run:{run_id}", True)
 
         moved = await lab.db.write(rollouts.resume, run_id)
-        assert (moved.view.rollout_state, moved.view.open_wave, moved.wake) == ("rolling", 2, {"PC-01"})
+        assert (moved.view.rollout_state, moved.view.open_wave, moved.wake) == ("rolling", 2, frozenset({"PC-01"}))
         again = await lab.db.write(rollouts.resume, run_id)
         assert (again.view, again.wake) == (moved.view, frozenset())
         await work(lab)

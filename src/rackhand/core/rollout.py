@@ -5,10 +5,9 @@ first waves are spread over nodes, hubs and models, by lots that follow from the
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
-from heapq import heapify, heappop, heappush
 from re import sub
 from typing import Any
 
@@ -94,44 +93,42 @@ def in_waves(
     """The rollout as it will be, and the planned devices with their waves; those that are left out are in none."""
     queued = [p.device for p in planned if p.status is DeviceRunStatus.QUEUED]
     sizes = sizes_of(asked["waves"], len(queued))
-    first = iter(_spread(queued, seed, sum(sizes[:-1])))
+    first = iter(_spread(queued, seed))
     waves = {next(first).id: wave for wave, size in enumerate(sizes[:-1], start=1) for _ in range(size)}
     last = {device.id: len(sizes) for device in queued}
     found = last | waves
     return Rollout.of({**asked, "sizes": sizes}), [replace(p, wave=found.get(p.device.id, 0)) for p in planned]
 
 
-def _spread(devices: Sequence[Candidate], seed: int, wanted: int) -> list[Candidate]:
-    """The first devices, each from where the fewest were taken so far: by node, then hub, then model, then lot.
+def _spread(devices: Sequence[Candidate], seed: int) -> list[Candidate]:
+    """By lot, then dealt out: nodes take turns, on a node its hubs, and as far as that leaves a choice, models."""
+    order = sorted(devices, key=lambda device: _lot(seed, device))
+    for place in (_model, _hub, _node):
+        order = _deal(order, place)
+    return order
 
-    Devices of one place are alike, so the heap holds places. A place's rank only grows; one that has grown since it was
-    put there goes back.
-    """
-    places = defaultdict[tuple[str, ...], list[Candidate]](list)
-    for device in sorted(devices, key=lambda d: _lot(seed, d), reverse=True):
-        places[_place(device)].append(device)
+
+def _deal(devices: Iterable[Candidate], place: Callable[[Candidate], str]) -> list[Candidate]:
+    """The first device of each place, then the second of each; otherwise the order stays."""
+    rounds = defaultdict[int, list[Candidate]](list)
     taken = Counter[str]()
-
-    def rank(place: tuple[str, ...]) -> tuple[int, ...]:
-        return (*(taken[part] for part in place), _lot(seed, places[place][-1]))
-
-    heap = [(rank(place), place) for place in places]
-    heapify(heap)
-    chosen: list[Candidate] = []
-    while len(chosen) < wanted:
-        seen, place = heappop(heap)
-        if rank(place) == seen:
-            chosen.append(places[place].pop())
-            taken.update(place)
-        if places[place]:
-            heappush(heap, (rank(place), place))
-    return chosen
+    for device in devices:
+        rounds[taken[place(device)]].append(device)
+        taken[place(device)] += 1
+    return [device for turn in sorted(rounds) for device in rounds[turn]]
 
 
-def _place(device: Candidate) -> tuple[str, ...]:
-    """Node, hub and model; a hub is the path of a USB socket without its last port: `1-4.2` is on `1-4`."""
-    hub = sub(r"[.-][^.-]*$", "", device.usb_path or "")
-    return (f"node {device.node_id}", f"hub {device.node_id} {hub}", f"model {device.model}")
+def _node(device: Candidate) -> str:
+    return str(device.node_id)
+
+
+def _hub(device: Candidate) -> str:
+    """The path of a USB socket without its last port: `1-4.2` is on `1-4`."""
+    return f"{device.node_id} {sub(r'[.-][^.-]*$', '', device.usb_path or '')}"
+
+
+def _model(device: Candidate) -> str:
+    return str(device.model)
 
 
 def _lot(seed: int, device: Candidate) -> int:
