@@ -17,8 +17,13 @@ from pathlib import Path
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
+<<<<<<< HEAD
 from rackhand.core import errors, reasons
 from rackhand.core.states import ROLLOUT, RUN, RunStatus
+=======
+from rackhand.core import errors, reasons, step_reasons
+from rackhand.core.states import RUN, RunStatus
+>>>>>>> main
 from rackhand.engine.access import Role
 from tools.source import PACKAGE, Source
 
@@ -44,7 +49,15 @@ _ARTIFACTS = ("pending", "missing")
 _HEALTH = ("absent", "offline", "unauthorized", "booting", "unresponsive")
 _ADB = ("authorizing", "bootloader", "recovery", "sideload", "no permissions", "not readable")
 _ROLLOUTS = sorted(ROLLOUT.final)
-WORDS = (*(status for status in RunStatus if not RUN.is_final(status)), *Role, *_ARTIFACTS, *_HEALTH, *_ADB, *_ROLLOUTS)
+WORDS = (
+    *(status for status in RunStatus if not RUN.is_final(status)),
+    *Role,
+    *_ARTIFACTS,
+    *_HEALTH,
+    *_ADB,
+    *_ROLLOUTS,
+    *step_reasons.WORDS,
+)
 """What `word` is called with, besides the hints of `Text`."""
 
 
