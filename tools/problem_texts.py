@@ -17,13 +17,8 @@ from pathlib import Path
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
-<<<<<<< HEAD
-from rackhand.core import errors, reasons
-from rackhand.core.states import ROLLOUT, RUN, RunStatus
-=======
 from rackhand.core import errors, reasons, step_reasons
-from rackhand.core.states import RUN, RunStatus
->>>>>>> main
+from rackhand.core.states import ROLLOUT, RUN, RunStatus
 from rackhand.engine.access import Role
 from tools.source import PACKAGE, Source
 
