@@ -25,7 +25,7 @@ from tools.routes import routes
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MARK = "<!-- Written by `make docs` from {source}; edit that, not this. -->"
 MACHINES: tuple[states.Machine[Any], ...] = (
-    *(states.RUN, states.DEVICE_RUN, states.STEP, states.SCAN, states.ARTIFACT, states.DEVICE),
+    *(states.RUN, states.ROLLOUT, states.DEVICE_RUN, states.STEP, states.SCAN, states.ARTIFACT, states.DEVICE),
 )
 SETTINGS_MODULE = "rackhand.server.settings"
 SETTINGS_FILE = DOCS.parent / "src" / "rackhand" / "server" / "settings.py"
@@ -38,6 +38,14 @@ STATE_MEANINGS = {
     ("run", "partial"): "some device runs succeeded, others did not",
     ("run", "failed"): "no device run succeeded",
     ("run", "stopped"): "an operator stopped it",
+    ("rollout", "rolling"): "the open wave is under way; the next one opens when it is final",
+    (
+        "rollout",
+        "halted",
+    ): "too many devices failed, or a wave has to be confirmed: nothing more is handed out until an "
+    "operator resumes or aborts it, or the run's deadline ends it",
+    ("rollout", "aborted"): "the run was stopped, or ended otherwise, before all of its waves were done",
+    ("rollout", "done"): "its last wave is final, whatever came of it",
     ("device run", "queued"): "waits for its turn on its node",
     ("device run", "running"): "a node executes it under a live lease",
     ("device run", "waiting"): "the device is in trouble; the node probes it every second until the grace ends",

@@ -11,6 +11,7 @@ from rackhand.core.states import (
     DEVICE,
     DEVICE_RUN,
     FAILED_STEPS,
+    ROLLOUT,
     RUN,
     SCAN,
     STEP,
@@ -32,6 +33,7 @@ TABLE: list[Case] = [
         """,
         {"succeeded", "partial", "failed", "stopped"},
     ),
+    (ROLLOUT, "rolling -> halted aborted done\nhalted -> rolling aborted", {"aborted", "done"}),
     (
         DEVICE_RUN,
         """

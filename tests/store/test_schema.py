@@ -38,8 +38,18 @@ def catalogue(tx: Tx) -> list[tuple[str, str]]:
     """Every constraint, index and view as the database itself writes it."""
     rows = tx.conn.exec_driver_sql(CATALOGUE[tx.dialect]).all()
     return [
-        (str(name), re.sub(r"\s+", " ", sql or "").replace("fresh.", "").replace("public.", "")) for name, sql in rows
+        (str(name), in_parts(re.sub(r"\s+", " ", sql or "").replace("fresh.", "").replace("public.", "")))
+        for name, sql in rows
     ]
+
+
+def in_parts(sql: str) -> str:
+    """A CREATE TABLE with its columns and constraints sorted: an added column stands last, with its constraints."""
+    if not sql.startswith("CREATE TABLE"):
+        return sql
+    head, _, body = sql.partition("(")
+    parts = re.split(r", (?=[a-z_]+ [A-Z])|,? (?=CONSTRAINT )", body.rpartition(")")[0])
+    return f"{head}({', '.join(sorted(part.strip() for part in parts))})"
 
 
 def make_fresh(tx: Tx) -> list[tuple[str, str]]:

@@ -1,4 +1,5 @@
-"""`KEY=VALUE` flags: a run's policy, its parameters, a device's labels. Says what is wrong before anything is sent."""
+"""`KEY=VALUE` flags and waves: a run's policy, parameters and rollout, a device's labels. Says what is wrong before
+anything is sent."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -37,3 +38,17 @@ def read_policy(given: list[str], concurrency: int | None = None) -> dict[str, A
 
 def _value(text: str) -> Any:
     return int(text) if text.removeprefix("-").isascii() and text.removeprefix("-").isdigit() else text
+
+
+def read_rollout(text: str, max_failed_ratio: float | None = None, *, is_auto: bool = True) -> dict[str, Any]:
+    """`1,10%,100%` -> a checked rollout; Invalid lists all that is wrong."""
+    from rackhand.core.rollout import ROLLOUT_REQUEST
+
+    values: dict[str, Any] = {"waves": [_value(part.strip()) for part in text.split(",")], "auto": is_auto}
+    if max_failed_ratio is not None:
+        values["max_failed_ratio"] = max_failed_ratio
+    errors: list[FieldError] = []
+    ROLLOUT_REQUEST.check(values, "/rollout", errors)
+    if errors:
+        raise Invalid(errors)
+    return values

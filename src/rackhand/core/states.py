@@ -52,6 +52,13 @@ class ScanStatus(StrEnum):
     TIMED_OUT = "timed_out"
 
 
+class RolloutState(StrEnum):
+    ROLLING = "rolling"
+    HALTED = "halted"
+    ABORTED = "aborted"
+    DONE = "done"
+
+
 class ArtifactStatus(StrEnum):
     PENDING = "pending"
     STORED = "stored"
@@ -106,6 +113,7 @@ class Machine(Generic[S]):
 
 
 _R, _D, _T, _C, _A = RunStatus, DeviceRunStatus, StepStatus, ScanStatus, ArtifactStatus
+_O = RolloutState
 _RUN_ENDS = frozenset({_R.SUCCEEDED, _R.PARTIAL, _R.FAILED, _R.STOPPED})
 _DEVICE_RUN_ENDS = frozenset({_D.SUCCEEDED, _D.FAILED, _D.STOPPED, _D.LOST})
 _STEP_ENDS = frozenset({_T.SUCCEEDED, _T.FAILED, _T.TIMED_OUT, _T.ABORTED})
@@ -149,6 +157,16 @@ SCAN = Machine(
         _C.QUEUED: frozenset({_C.RUNNING}) | _SCAN_ENDS,
         _C.RUNNING: _SCAN_ENDS,
         **{end: frozenset[ScanStatus]() for end in _SCAN_ENDS},
+    },
+)
+ROLLOUT = Machine(
+    "rollout",
+    _O.ROLLING,
+    {
+        _O.ROLLING: frozenset({_O.HALTED, _O.ABORTED, _O.DONE}),
+        _O.HALTED: frozenset({_O.ROLLING, _O.ABORTED}),
+        _O.ABORTED: frozenset(),
+        _O.DONE: frozenset(),
     },
 )
 ARTIFACT = Machine(

@@ -12,7 +12,7 @@ from rackhand.core.states import FAILED_STEPS, RunStatus, StepStatus
 from rackhand.core.vitals import Limits
 from rackhand.engine import preferences
 from rackhand.engine.todo import Todo, by_severity, of_server, todos
-from rackhand.store import devices, health, inventory, nodes, runs, stats, sweeps, tiles
+from rackhand.store import devices, health, inventory, nodes, rollouts, runs, stats, sweeps, tiles
 from rackhand.store.db import Tx
 from rackhand.store.stats import Moments
 
@@ -166,6 +166,7 @@ def _todo(tx: Tx, limits: Limits, spaces: Sequence[Space]) -> tuple[Todo, ...]:
         stats.run_titles(tx, run_ids),
         limits,
         health.open_incidents(tx),
+        rollouts.halted(tx),
     )
     return by_severity((*of_server(spaces, sweeps.look(tx).resumed_at, tx.now), *of_fleet))
 

@@ -27,7 +27,7 @@ _NO_TEXT = Text(max=200)
 _STEP = Record({**STEP.fields, "copy_of": Field(_ID, None)})
 _STEPS = ListOf(_STEP, min=1, max=MAX_STEPS)
 _BASE: dict[str, Any] = {"playbook_id": Field(_ID, None), "revision": Field(Integer(1, 1_000_000), None)}
-_RUN = Record({name: RUN_REQUEST.fields[name] for name in ("target", "params", "policy", "seed")})
+_RUN = Record({name: RUN_REQUEST.fields[name] for name in ("target", "params", "policy", "seed", "rollout")})
 SAVE = Record({**_BASE, "title": Text(min=1, max=200), "steps": _STEPS})
 RUN = Record({**_BASE, "title": Field(_NO_TEXT, ""), "steps": _STEPS, "run": _RUN})
 PLAN = Record({**RUN.fields, "steps": ListOf(_STEP, max=MAX_STEPS)})

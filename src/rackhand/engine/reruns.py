@@ -7,6 +7,7 @@ from rackhand.core.assets import Effect
 from rackhand.core.errors import FieldError, Invalid
 from rackhand.core.plan import Candidate, PlannedDevice, arrange
 from rackhand.core.playbook import Step
+from rackhand.core.rollout import ROLLOUT_REQUEST
 from rackhand.core.schema import Boolean, Choice, Field, ListOf, Record
 from rackhand.core.states import UNKNOWN_OUTCOMES, DeviceRunStatus, StepStatus
 from rackhand.engine import playbooks
@@ -25,6 +26,7 @@ RERUN = Record(
         "dice": Field(Choice(("same", "new")), "same"),
         "repeat_unknown": Field(Boolean(), False),
         "include_late": Field(Boolean(), False),
+        "rollout": Field(ROLLOUT_REQUEST, None),
     }
 )
 _DONE = (StepStatus.SUCCEEDED.value, StepStatus.SKIPPED.value)
@@ -52,6 +54,7 @@ def rerun(tx: Tx, run_id: str, request: dict[str, Any], actor: str | None) -> Cr
         params=parent.params,
         policy=parent.policy,
         seed=parent.seed if request["dice"] == "same" else None,
+        rollout=request["rollout"],
     )
     origin = Origin("rerun", actor, parent.id, request)
     return insert_run(tx, resolved, (parent.playbook_id, parent.playbook_revision), planned, origin)

@@ -9,6 +9,7 @@ from rackhand.core.assets import KINDS
 from rackhand.core.errors import FieldError, Invalid, NotFound
 from rackhand.core.playbook import ADHOC_STEPS, RUN_PARAMS, Step
 from rackhand.core.policy import POLICY_CHANGES, Policy
+from rackhand.core.rollout import ROLLOUT_REQUEST
 from rackhand.core.schema import Field, Integer, Record, Text
 from rackhand.core.target import TARGET
 from rackhand.engine import playbooks, preferences
@@ -25,6 +26,7 @@ RUN_REQUEST = Record(
         "params": Field(RUN_PARAMS, {}),
         "policy": Field(POLICY_CHANGES, None),
         "seed": Field(Integer(0, dice.MAX_SEED), None),
+        "rollout": Field(ROLLOUT_REQUEST, None),
     }
 )
 
@@ -41,6 +43,7 @@ class Resolved:
     params: dict[str, str]
     policy: Policy
     seed: int | None
+    rollout: dict[str, Any] | None = None
 
     @property
     def is_adhoc(self) -> bool:
@@ -69,6 +72,7 @@ def resolve(tx: Tx, request: dict[str, Any], ready: Sequence[Step] | None = None
         params=request["params"],
         policy=Policy.of(preferences.default_policy(tx).as_json() | given),
         seed=request["seed"],
+        rollout=request["rollout"],
     )
 
 

@@ -14,11 +14,12 @@ import structlog
 from rackhand.core import reasons
 from rackhand.core.lease import Periods, after_unstarted_expiry, sweep_gap_ms
 from rackhand.core.states import DeviceRunStatus, RunStatus
-from rackhand.engine import nodes, preferences, scans, status
+from rackhand.engine import nodes, preferences, rollouts, scans, status
 from rackhand.engine.closing import close
 from rackhand.engine.facts import GapForgiven
 from rackhand.engine.rollup import recount
 from rackhand.store import artifacts, leases, overdue, runs, stats, sweeps
+from rackhand.store import rollouts as rollout_rows
 from rackhand.store import scans as scan_rows
 from rackhand.store.db import Tx
 from rackhand.store.leases import OpenDeviceRun
@@ -180,6 +181,16 @@ def _offline(made: _Pass) -> None:
     made.end(gone, _D.SKIPPED_OFFLINE, reasons.OFFLINE_TOO_LONG)
 
 
+def _rollouts(made: _Pass) -> None:
+    """Rollouts whose open wave went well open the next one; those where too many failed halt."""
+    for run_id in rollout_rows.rolling(made.tx):
+        made.attempt("rollout", partial(_advance, made, run_id), run=run_id)
+
+
+def _advance(made: _Pass, run_id: str) -> None:
+    made.wake |= rollouts.advance(made.tx, run_id)
+
+
 def _idle_runs(made: _Pass) -> None:
     """Runs past their deadline that have nothing left to wait for: the net under every other rule."""
     for run_id in overdue.idle_runs(made.tx):
@@ -204,4 +215,5 @@ def _uploads(made: _Pass) -> None:
     artifacts.give_up(made.tx)
 
 
-_RULES = (_unstarted, _lost, _past_deadline, _silent_nodes, _offline, _idle_runs, _others, _scans, _uploads)
+_CLOSING = (_unstarted, _lost, _past_deadline, _silent_nodes, _offline)
+_RULES = (*_CLOSING, _rollouts, _idle_runs, _others, _scans, _uploads)

@@ -19,6 +19,7 @@ from rackhand.core.vitals import Limit, Limits, Vitals, is_storage_low
 from rackhand.store.devices import ConflictRow
 from rackhand.store.health import HubIncident
 from rackhand.store.nodes import NodeRow, Transport
+from rackhand.store.rollouts import HaltedRun
 from rackhand.store.stats import Trouble
 
 OLDEST_ADB = 34
@@ -62,6 +63,7 @@ def todos(
     titles: Mapping[str, str],
     limits: Limits,
     incidents: Sequence[HubIncident] = (),
+    halted: Sequence[HaltedRun] = (),
 ) -> tuple[Todo, ...]:
     """Everything worth a look, the most urgent first."""
     online = {node.id for node in node_rows if node.is_online}
@@ -69,6 +71,7 @@ def todos(
     found = [
         *(todo for node in node_rows for todo in _of_node(node)),
         *(_conflict(row) for row in conflicts),
+        *(_halted(run) for run in halted),
         *_errors(devices, titles),
         *(_incident(row) for row in incidents if row.node_id in online),
         *_offline((device for device in devices if device.serial not in lost), online),
@@ -151,6 +154,18 @@ def _conflict(row: ConflictRow) -> Todo:
     )
     action = Action(Message("Resolve"), "POST", f"/api/devices/conflicts/{row.id}/resolve")
     return Todo("conflict", Severity.CRITICAL, f"serial:{row.serial}", message, action)
+
+
+def _halted(run: HaltedRun) -> Todo:
+    reason = recognise(run.reason)
+    message = Message(
+        "the rollout of run {title!r} halted in wave {wave}: {reason}",
+        title=run.title,
+        wave=run.open_wave,
+        reason=reason,
+    )
+    action = Action(Message("Open the run"), "GET", f"/runs/{run.id}")
+    return Todo("rollout_halted", Severity.CRITICAL, f"run:{run.id}", message, action)
 
 
 def _errors(devices: Sequence[Trouble], titles: Mapping[str, str]) -> Iterable[Todo]:

@@ -57,7 +57,7 @@ def _claim_of_run(tx: Tx, node: NodeRow, run: RunRow, slots: int, periods: Perio
     """Claim up to `slots` device runs; those whose turn has come while their device is offline are passed over."""
     taken, after, passed = 0, -1, list[tuple[str, str]]()
     while taken < slots:
-        rows = leases.queued(tx, run.id, node.id, after_index=after, limit=_PAGE)
+        rows = leases.queued(tx, run.id, node.id, wave=run.open_wave, after_index=after, limit=_PAGE)
         for row in rows:
             after = row.device_index
             reason = row.blocked_by or (None if row.is_online else reasons.OFFLINE)

@@ -1,7 +1,8 @@
-"""The schema as SQL text, rendered from the tables. Migrations must lead to exactly these statements."""
+"""The schema as SQL text, rendered from the tables. Migrations must lead to exactly these statements: a change of the
+tables is a new revision; the files of the first one were written from here and stay as they are.
+"""
 
 import re
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_mock_engine
@@ -9,7 +10,6 @@ from sqlalchemy import create_mock_engine
 from rackhand.store.db import Dialect
 from rackhand.store.tables import metadata
 
-SQL_DIR = Path(__file__).parent / "migrations" / "sql"
 SEPARATOR = ";\n\n"
 _INDEX = re.compile(r"CREATE (UNIQUE )?INDEX ")
 
@@ -44,10 +44,6 @@ def statements(dialect: Dialect) -> list[str]:
     metadata.create_all(engine, checkfirst=False)
     indexes = sorted(text for text in made if _INDEX.match(text))
     return [*(text for text in made if not _INDEX.match(text)), *indexes, device_tasks(dialect)]
-
-
-def render(dialect: Dialect) -> str:
-    return "".join(statement + SEPARATOR for statement in statements(dialect)).rstrip("\n") + "\n"
 
 
 def split(script: str) -> list[str]:

@@ -56,7 +56,7 @@ def candidates(tx: Tx, now: Millis, online_window_s: int) -> list[Candidate]:
     """Every device as the planner sees it, in the order of the indexes; those without one last."""
     fresh, doubled = _fresh_nodes(tx, now - online_window_s * 1000), _doubled_serials(tx)
     draining = _draining_nodes(tx)
-    columns = (_D.id, _D.index_no, _D.serial, _D.node_id, _D.label, _D.labels, _D.is_online)
+    columns = (_D.id, _D.index_no, _D.serial, _D.node_id, _D.label, _D.labels, _D.is_online, _D.usb_path, _D.model)
     statement = (
         select(*columns, *blocks.COLUMNS)
         .select_from(blocks.WITH_HEALTH)
@@ -65,11 +65,12 @@ def candidates(tx: Tx, now: Millis, online_window_s: int) -> list[Candidate]:
     )
     found = []
     for row in tx.conn.execute(statement):
-        device_id, index_no, serial, node_id, label, labels, is_online = row[: len(columns)]
+        device_id, index_no, serial, node_id, label, labels, is_online, usb_path, model = row[: len(columns)]
         blocked = reasons.CONFLICT if serial in doubled else blocks.reason(row)
         blocked = blocked or (reasons.DRAINING if node_id in draining else None)
         is_reachable = bool(is_online) and node_id in fresh
-        found.append(Candidate(device_id, index_no, serial, node_id, label, labels, is_reachable, blocked))
+        known = (device_id, index_no, serial, node_id, label, labels, is_reachable, blocked)
+        found.append(Candidate(*known, usb_path=usb_path, model=model))
     return found
 
 

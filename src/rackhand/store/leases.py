@@ -89,7 +89,7 @@ def add(
     ids = sorted(tx.mint() for _ in planned)  # so that locks, taken by id, are taken in the order of devices too
     for plan, row_id in zip(planned, ids, strict=True):
         is_open = not DEVICE_RUN.is_final(plan.status)
-        waits = is_open and not plan.device.is_online and wait_ms is not None
+        waits = is_open and not plan.device.is_online and wait_ms is not None and plan.wave <= 1
         rows.append(
             {
                 "workspace_id": tx.workspace_id,
@@ -110,6 +110,7 @@ def add(
                 "deadline_at": deadline_at,
                 "offline_deadline_at": tx.now + wait_ms if waits and wait_ms is not None else None,
                 "finished_at": None if is_open else tx.now,
+                "wave": plan.wave,
             }
         )
     if rows:
@@ -128,8 +129,9 @@ _BLOCK = (
 )
 
 
-def queued(tx: Tx, run_id: str, node_id: str, *, after_index: int, limit: int) -> list[Queued]:
-    """Unclaimed device runs of a run on a node, by index; devices that another run holds are passed over."""
+def queued(tx: Tx, run_id: str, node_id: str, *, wave: int, after_index: int, limit: int) -> list[Queued]:
+    """Unclaimed device runs of a run on a node, by index; devices that another run holds are passed over. `wave` is the
+    open one (0 without a rollout): those before it are final."""
     other = run_device_states.alias("other")
     held = exists().where(
         other.c.workspace_id == tx.workspace_id,
@@ -148,7 +150,7 @@ def queued(tx: Tx, run_id: str, node_id: str, *, after_index: int, limit: int) -
         )
         .join(devices, and_(dev.workspace_id == _D.workspace_id, dev.id == _D.device_id))
         .outerjoin(device_health, and_(health.workspace_id == dev.workspace_id, health.device_id == dev.id))
-        .where(_mine(tx), _D.run_id == run_id, _D.node_id == node_id, _D.status == "queued")
+        .where(_mine(tx), _D.run_id == run_id, _D.node_id == node_id, _D.status == "queued", _D.wave == wave)
         .where(_D.lease_token.is_(None), _D.device_index > after_index, ~held)
         .order_by(_D.device_index)
         .limit(limit)

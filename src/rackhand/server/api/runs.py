@@ -6,9 +6,10 @@ from litestar import get, post
 from litestar.params import FromPath
 
 from rackhand.core.schema import Choice, Field, Integer, Text
-from rackhand.engine import exports, reruns, run_views, runs
+from rackhand.engine import exports, reruns, rollouts, run_views, runs
 from rackhand.engine.access import Role, audit
 from rackhand.engine.paging import decode_cursor, encode_cursor
+from rackhand.engine.rollouts import Moved, RolloutAnswer
 from rackhand.engine.run_requests import RUN_REQUEST
 from rackhand.engine.run_views import DeviceRunDetail, LogPage, RunDetail, RunPage
 from rackhand.engine.runs import Created, CreatedRun, Origin, PlanView, Stopped
@@ -132,6 +133,36 @@ async def stop(request: Request, room: Room, run_id: FromPath[str]) -> Response:
     return answer(stopped.view)
 
 
+def _resume(tx: Tx, request: Request, run_id: str) -> Moved:
+    audit(tx, actor_of(request), "run.rollout_resume", f"run:{run_id}")
+    return rollouts.resume(tx, run_id)
+
+
+@post(
+    "/api/runs/{run_id:str}/rollout/resume",
+    **operation("Let a halted rollout go on", role=Role.OPERATOR, answers={200: RolloutAnswer}, errors=(409,)),
+)
+async def resume(request: Request, room: Room, run_id: FromPath[str]) -> Response:
+    moved = await room.db.write(_resume, request, run_id)
+    room.wakeups.wake_all(moved.wake)
+    return answer(moved.view)
+
+
+def _abort(tx: Tx, request: Request, room: Room, run_id: str) -> Moved:
+    audit(tx, actor_of(request), "run.rollout_abort", f"run:{run_id}")
+    return rollouts.abort(tx, run_id, room.periods)
+
+
+@post(
+    "/api/runs/{run_id:str}/rollout/abort",
+    **operation("End a rollout and stop its run", role=Role.OPERATOR, answers={200: RolloutAnswer}, errors=(409,)),
+)
+async def abort(request: Request, room: Room, run_id: FromPath[str]) -> Response:
+    moved = await room.db.write(_abort, request, room, run_id)
+    room.wakeups.wake_all(moved.wake)
+    return answer(moved.view)
+
+
 def _rerun(tx: Tx, request: Request, run_id: str, body: dict[str, Any]) -> Created:
     created = reruns.rerun(tx, run_id, body, actor_of(request).name)
     audit(tx, actor_of(request), "run.rerun", f"run:{created.view.id}", {"parent": run_id})
@@ -206,4 +237,7 @@ async def device_log(request: Request, room: Room, run_id: FromPath[str], index:
     return answer(await room.db.read(run_views.get_log, run_id, index, query["after"], query["limit"]))
 
 
-handlers: list[Any] = [create, plan, list_runs, detail, stop, rerun, export, device_detail, device_log]
+handlers: list[Any] = [
+    *(create, plan, list_runs, detail, stop, resume, abort, rerun, export),
+    *(device_detail, device_log),
+]
