@@ -43,15 +43,23 @@ PERIODS = {
 
 
 class Process:
-    """`rackhand WORDS`; what it says goes to files. It ends with this process at the latest (by its leash)."""
+    """`rackhand WORDS`, or another `program`; what it says goes to files. It ends with this process at the latest (by
+    its leash)."""
 
-    def __init__(self, name: str, words: list[str], environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        words: list[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        program: tuple[str, ...] = ("-m", "rackhand"),
+    ) -> None:
         self.name = name
         self.out, self.log = folder / f"{name}.out", folder / f"{name}.log"
         self._orphans: set[int] = set()
         with self.out.open("wb") as out, self.log.open("ab") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "rackhand", *words],
+                [sys.executable, *program, *words],
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=log,
