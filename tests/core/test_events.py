@@ -336,6 +336,18 @@ def test_late_news_of_a_final_attempt_stands_beside_its_status() -> None:
     assert (row.output_tail, row.output_lines) == ("before", 9)
 
 
+def test_a_beginning_that_comes_late_makes_no_row_and_its_end_does() -> None:
+    lost = Rows(replace(QUEUED, status=D.LOST))
+    begun, ended = step(2, T.RUNNING, started_at=60), step(3, T.ABORTED, started_at=60)
+
+    rows, verdicts = fold_all([begun], lost)
+    assert (rows.steps, verdicts) == ({}, {Verdict.LATE})
+
+    rows, _ = fold_all([ended], rows)
+    assert (rows.steps[0, 1].status, rows.steps[0, 1].late) == (T.ABORTED, True)
+    assert fold_all([begun], rows)[0] == rows
+
+
 def test_a_second_late_end_of_an_attempt_that_came_late_changes_nothing() -> None:
     lost = Rows(replace(QUEUED, status=D.LOST))
     rows, _ = fold_all([step(2, T.FAILED, output_tail="first")], lost)

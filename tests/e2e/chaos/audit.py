@@ -44,11 +44,11 @@ def _double(now: str) -> str:
 def _sqlite_script() -> str:
     now = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
     parts = [_MOVES]
-    for table in _TABLES:
-        parts.append(
-            f"CREATE TRIGGER chaos_{table} AFTER UPDATE OF status ON {table} WHEN old.status <> new.status"
-            f" BEGIN {_note(table, now)}; END"
-        )
+    parts += [
+        f"CREATE TRIGGER chaos_{table} AFTER UPDATE OF status ON {table} WHEN old.status <> new.status"
+        f" BEGIN {_note(table, now)}; END"
+        for table in _TABLES
+    ]
     parts.append(
         f"CREATE TRIGGER chaos_leases AFTER UPDATE OF lease_token ON run_device_states BEGIN {_double(now)}; END"
     )
@@ -65,8 +65,9 @@ def _postgresql_script() -> str:
             f"CREATE TRIGGER chaos_{table} AFTER UPDATE ON {table} FOR EACH ROW"
             f" WHEN (old.status <> new.status) EXECUTE FUNCTION chaos_{table}()",
         ]
+    body = f"BEGIN {_double(now)}; RETURN NULL; END"
     parts += [
-        f"CREATE FUNCTION chaos_leases() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {_double(now)}; RETURN NULL; END $$",
+        f"CREATE FUNCTION chaos_leases() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$",
         "CREATE TRIGGER chaos_leases AFTER UPDATE OF lease_token ON run_device_states FOR EACH ROW"
         " EXECUTE FUNCTION chaos_leases()",
     ]

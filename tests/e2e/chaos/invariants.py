@@ -1,17 +1,17 @@
 """What must hold after every schedule, whatever struck. Pure: facts in, violations out.
 
-    ended             every run is final, and so is every part of it
-    acknowledged      every acknowledged event is there, exactly once, and what it said stands
-    answered          an event gets one verdict, however often it is sent
-    once              no `once` step acts twice on a device
-    happened          no step is reported that did not happen on the device, and none that the dice left out did
-    reported          nothing happens on a device that is not reported
-    leased            a device is touched only after its start was answered, and not after the server ended it
-    exclusive         no device in two leases
-    final             a final status never moves
-    artifacts         every announced file is stored, with its digest
-    counted           a run's counts are those of its device runs, and its status follows from them
-    innocent          a node whose contact nothing disturbed loses no lease
+ended             every run is final, and so is every part of it
+acknowledged      every acknowledged event is there, exactly once, and what it said stands
+answered          an event gets one verdict, however often it is sent
+once              no `once` step acts twice on a device
+happened          no step is reported that did not happen on the device, and none that the dice left out did
+reported          nothing happens on a device that is not reported
+leased            a device is touched only after its start was answered, and not after the server ended it
+exclusive         no device in two leases
+final             a final status never moves
+artifacts         every announced file is stored, with its digest
+counted           a run's counts are those of its device runs, and its status follows from them
+innocent          a node whose contact nothing disturbed loses no lease
 """
 
 from collections import Counter, defaultdict
@@ -157,7 +157,9 @@ def _attempts(facts: Facts) -> dict[tuple[str, str, int], list[Row]]:
 def happened(facts: Facts) -> Iterator[str]:
     told = _told_by_step(facts)
     for key, rows in _attempts(facts).items():
-        sure = [row for row in rows if "succeeded" in (row["status"], row["late_status"]) or row["exit_code"] is not None]
+        sure = [
+            row for row in rows if "succeeded" in (row["status"], row["late_status"]) or row["exit_code"] is not None
+        ]
         if len(sure) > len(told[key]):
             yield f"{len(sure)} attempts of {key} are reported as done, and {len(told[key])} happened"
         if any(row["decision"] == "skipped" for row in rows) and told[key]:
@@ -190,8 +192,9 @@ def leased(facts: Facts) -> Iterator[str]:
         key = (ids[touch.run], touch.serial)
         if key not in started:
             yield f"{touch.serial} was told step {touch.step} of run {key[0]} without an answered start"
-        elif touch.at < started[key] - SLACK_MS:
-            yield f"{touch.serial} was told step {touch.step} {started[key] - touch.at} ms before its start was answered"
+        elif touch.at < started[key]:
+            early_ms = started[key] - touch.at
+            yield f"{touch.serial} was told step {touch.step} {early_ms} ms before its start was answered"
         if touch.at > over.get(key, touch.at) + SLACK_MS:
             yield f"{touch.serial} was told step {touch.step} {touch.at - over[key]} ms after its device run had ended"
 

@@ -208,6 +208,15 @@ class Lab:
         wanted = {serial for serials in SERIALS.values() for serial in serials}
         self.until(lambda: self.online() >= wanted, f"devices online; missing {sorted(wanted - self.online())}")
 
+    def until_serving(self, away: set[str]) -> None:
+        """Until every server answers; one that ended because of a fault is started again."""
+
+        def look() -> bool:
+            self.keep_running(away)
+            return all("\n" in server.out.read_text("utf-8") for server in self.servers)
+
+        self.until(look, "the servers answer", 90.0)
+
     def until(self, look: Callable[[], Any], why: str, timeout_s: float = 40.0) -> Any:
         return until(look, lambda: f"{why}\n{self.logs()}", timeout_s)
 

@@ -1,4 +1,4 @@
-"""What passed between nodes and servers: which event was sent, how it was answered, and when. Nothing is decided here."""
+"""What passed between nodes and servers: which event was sent, how it was answered, and when. It decides nothing."""
 
 import threading
 import time

@@ -170,7 +170,9 @@ PLANTS = {
     "late_moves_status": Plant("a late result replaces `lost`", "server", _late_moves_status),
     "never_lost": Plant("the sweep closes no device run of a silent node", "server", _never_lost),
     "answer_before_commit": Plant("an event is acknowledged before it is on disk", "server", _answer_before_commit),
-    "touch_before_answer": Plant("a device is touched before `task_started` is answered", "agent", _touch_before_answer),
+    "touch_before_answer": Plant(
+        "a device is touched before `task_started` is answered", "agent", _touch_before_answer
+    ),
     "lease_end_ignored": Plant("an agent without contact goes on as if its leases lived", "agent", _ignore_lease_end),
     "unsent_forgotten": Plant("events of a failed delivery are taken for delivered", "agent", _forget_unsent),
     "torn_journal_dropped": Plant("a torn record at its end costs the whole outbox", "agent", _drop_torn_journal),

@@ -26,7 +26,7 @@ LONG_MS = 3_800
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """One fault: where it strikes, for how long (least, most; 0: at once), and whether it may cost a node its leases."""
+    """Where a fault strikes, for how long (least, most; 0: at once), and whether it may cost nodes their leases."""
 
     name: str
     help: str
@@ -41,14 +41,14 @@ _KINDS = (
     FaultKind("agent_away", "kill -9 of an agent, started again when every run has ended", "node", (0, 0), True),
     FaultKind("agent_end", "an agent is told to end (upgrade), started again", "node", (800, 2_000), True),
     FaultKind("agent_sleep", "an agent is stopped and continued, as by a laptop's lid", "node", (500, LONG_MS), True),
-    FaultKind("outbox_tail", "kill -9 of an agent in mid-write: its outbox ends in a torn record", "node", (100, 900), True),
+    FaultKind("outbox_tail", "kill -9 of an agent in mid-write: a torn record ends its outbox", "node", (100, 900), True),
     FaultKind("agent_disk_full", "no file of an agent reaches the disk (ENOSPC)", "node", (300, 2_000), True),
     FaultKind("agent_clock", "the wall clock of a node jumps by an hour", "node", (500, 2_500)),
     FaultKind("adb_kill", "kill -9 of a real adb server", "real"),
     FaultKind("adb_crash", "an adb server is gone, then back", "simulated", (200, 1_500)),
     FaultKind("adb_wedge", "an adb server takes calls and answers none", "simulated", (200, 2_500)),
-    FaultKind("black_hole", "nothing passes between a node and the servers, and what was sent is lost", "node", (500, LONG_MS), True),
-    FaultKind("late_packets", "nothing passes, then everything that was sent arrives after all", "node", (500, LONG_MS), True),
+    FaultKind("black_hole", "nothing passes between a node and the servers; it is lost", "node", (500, LONG_MS), True),
+    FaultKind("late_packets", "nothing passes, then what was sent arrives after all", "node", (500, LONG_MS), True),
     FaultKind("latency", "every request of a node takes half a second more, each way", "node", (800, 2_500), True),
     FaultKind("lost_answers", "the servers hear a node, and it hears nothing", "node", (500, LONG_MS), True),
     FaultKind("reset", "every connection of a node is cut in mid-request", "node", (300, 2_000), True),
@@ -61,8 +61,8 @@ _KINDS = (
     FaultKind("clock_forward", "the servers' clock jumps an hour ahead, and back at the end", "servers", (500, 2_500)),
     FaultKind("clock_back", "the servers' clock jumps back by an hour, and on at the end", "servers", (500, 2_500)),
     FaultKind("slow_database", "every write takes 300 ms more, in its transaction", "servers", (500, 2_500), True),
-    FaultKind("database_full", "every write fails at its end, as on a full disk; uploads too", "servers", (300, 2_500), True),
-    FaultKind("database_kill", "every connection of the servers to the database is ended", "servers", only="postgresql"),
+    FaultKind("database_full", "every write and upload fails at its end, as on a full disk", "servers", (300, 2_500), True),
+    FaultKind("database_kill", "all connections of the servers to the database are ended", "servers", only="postgresql"),
     FaultKind("flap", "a device comes and goes", "device", (1_000, 3_000)),
     FaultKind("freeze", "a device neither reads nor answers", "device", (500, 3_000)),
     FaultKind("rst", "the connections of a device are cut", "device"),

@@ -104,4 +104,6 @@ def _disk_full(dialect: str) -> Exception:
     from rackhand.store.db_sqlite import driver
 
     text = "database or disk is full"
-    return OperationalError("COMMIT", None, _DiskFull(text) if dialect == "postgresql" else driver().OperationalError(text))
+    return OperationalError(
+        "COMMIT", None, _DiskFull(text) if dialect == "postgresql" else driver().OperationalError(text)
+    )
