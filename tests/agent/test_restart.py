@@ -76,7 +76,9 @@ def test_of_a_lease_that_ended_meanwhile_only_the_attempt_in_flight_is_reported(
             await r.server.finished(other)
 
             assert r.server.steps(job) == [(0, 1, "aborted")]
-            assert [s for s in r.server.events if s.event.lease_token == job.lease.token][-1].event.type != "task_finished"
+            assert [s for s in r.server.events if s.event.lease_token == job.lease.token][
+                -1
+            ].event.type != "task_finished"
             assert count(r) == 1
 
     asyncio.run(story())

@@ -76,7 +76,7 @@ class Process:
     def is_running(self) -> bool:
         return self._child.poll() is None
 
-    def first_line(self) -> str:
+    def first_line(self, timeout_s: float = WAIT_S) -> str:
         """The first line of its stdout, once it is whole; AssertionError if it ends before."""
 
         def line() -> str:
@@ -84,7 +84,7 @@ class Process:
             assert self.is_running, f"{self.name} ended with code {self._child.returncode}:\n{self.tail()}"
             return text.partition("\n")[0] if "\n" in text else ""
 
-        return until(line, f"{self.name} said nothing")
+        return until(line, f"{self.name} said nothing", timeout_s)
 
     def tail(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")[-3_000:]

@@ -32,8 +32,8 @@ MACHINES: dict[str, Machine[Any]] = {
     "run_steps": STEP,
     "artifacts": ARTIFACT,
 }
-SLACK_MS = 1_000
-"""How long a command that was on its way may still reach a device after the server ended its lease."""
+ON_ITS_WAY_MS = 5_000
+"""How long the one command that was on its way when the server ended a lease may take to reach the device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,28 +175,41 @@ def reported(facts: Facts) -> Iterator[str]:
 
 def leased(facts: Facts) -> Iterator[str]:
     """By the machine's clock: a start is answered, then the device is touched; the server ends it, then it is not."""
-    ids, serials = list(facts.runs), _serials(facts)
-    started: dict[tuple[str, str], int] = {}
+    ids, starts, ends = list(facts.runs), _starts(facts), _ends(facts)
+    after: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for touch in facts.told:
+        key = (ids[touch.run], touch.serial)
+        where = f"{touch.serial} was told step {touch.step} of run {key[0]}"
+        if key not in starts:
+            yield f"{where} without an answered start"
+        elif touch.at < starts[key]:
+            yield f"{where} {starts[key] - touch.at} ms before its start was answered"
+        if touch.at > ends.get(key, touch.at):
+            after[key].append(touch.at - ends[key])
+    for (run_id, serial), late_ms in after.items():
+        if len(late_ms) > 1 or max(late_ms) > ON_ITS_WAY_MS:
+            yield f"{serial} was touched for run {run_id} {sorted(late_ms)} ms after that had ended"
+
+
+def _starts(facts: Facts) -> dict[tuple[str, str], int]:
+    """When the first start of a device run was answered, by run and serial."""
+    serials, found = _serials(facts), dict[tuple[str, str], int]()
     for heard in facts.heard:
         if heard.type == "task_started" and heard.is_acknowledged:
             told = heard.event["payload"]
             key = (told["run_id"], serials.get((told["run_id"], told["device_index"]), ""))
-            started[key] = min(heard.at, started.get(key, heard.at))
+            found[key] = min(heard.at, found.get(key, heard.at))
+    return found
+
+
+def _ends(facts: Facts) -> dict[tuple[str, str], int]:
+    """When a device run became final, by run and serial."""
     rows = {row["id"]: (row["run_id"], row["serial"]) for row in facts.device_runs}
-    over = {
+    return {
         rows[move["id"]]: move["at"]
         for move in facts.moves
         if move["place"] == "run_device_states" and move["new"] in DEVICE_RUN.final and move["id"] in rows
     }
-    for touch in facts.told:
-        key = (ids[touch.run], touch.serial)
-        if key not in started:
-            yield f"{touch.serial} was told step {touch.step} of run {key[0]} without an answered start"
-        elif touch.at < started[key]:
-            early_ms = started[key] - touch.at
-            yield f"{touch.serial} was told step {touch.step} {early_ms} ms before its start was answered"
-        if touch.at > over.get(key, touch.at) + SLACK_MS:
-            yield f"{touch.serial} was told step {touch.step} {touch.at - over[key]} ms after its device run had ended"
 
 
 def exclusive(facts: Facts) -> Iterator[str]:

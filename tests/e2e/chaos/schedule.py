@@ -20,7 +20,7 @@ SIMULATED = NODES[:2]
 REPLICAS: dict[Dialect, int] = {"sqlite": 1, "postgresql": 2}
 FIRST_MS, LAST_MS = 150, 2_200
 """When faults begin, after the runs were made."""
-LONG_MS = 3_800
+LONG_MS = 4_500
 """Longer than a lease and its grace."""
 
 
@@ -41,7 +41,7 @@ _KINDS = (
     FaultKind("agent_away", "kill -9 of an agent, started again when every run has ended", "node", (0, 0), True),
     FaultKind("agent_end", "an agent is told to end (upgrade), started again", "node", (800, 2_000), True),
     FaultKind("agent_sleep", "an agent is stopped and continued, as by a laptop's lid", "node", (500, LONG_MS), True),
-    FaultKind("outbox_tail", "kill -9 of an agent in mid-write: a torn record ends its outbox", "node", (100, 900), True),
+    FaultKind("outbox_tail", "kill -9 of an agent in mid-write: its outbox ends torn", "node", (100, 900), True),
     FaultKind("agent_disk_full", "no file of an agent reaches the disk (ENOSPC)", "node", (300, 2_000), True),
     FaultKind("agent_clock", "the wall clock of a node jumps by an hour", "node", (500, 2_500)),
     FaultKind("adb_kill", "kill -9 of a real adb server", "real"),
@@ -61,8 +61,8 @@ _KINDS = (
     FaultKind("clock_forward", "the servers' clock jumps an hour ahead, and back at the end", "servers", (500, 2_500)),
     FaultKind("clock_back", "the servers' clock jumps back by an hour, and on at the end", "servers", (500, 2_500)),
     FaultKind("slow_database", "every write takes 300 ms more, in its transaction", "servers", (500, 2_500), True),
-    FaultKind("database_full", "every write and upload fails at its end, as on a full disk", "servers", (300, 2_500), True),
-    FaultKind("database_kill", "all connections of the servers to the database are ended", "servers", only="postgresql"),
+    FaultKind("database_full", "every write and upload fails, as on a full disk", "servers", (300, 2_500), True),
+    FaultKind("database_kill", "all connections to the database are ended", "servers", only="postgresql"),
     FaultKind("flap", "a device comes and goes", "device", (1_000, 3_000)),
     FaultKind("freeze", "a device neither reads nor answers", "device", (500, 3_000)),
     FaultKind("rst", "the connections of a device are cut", "device"),

@@ -112,9 +112,11 @@ def _is_settled(lab: Lab, run_ids: list[str], since: int) -> list[str]:
 
 
 def _gather(lab: Lab, schedule: Schedule, run_ids: list[str]) -> Facts:
+    silent = {node for node in NODES if lab.ledger.longest_silence_ms(node) > LEASE_MS / 2}
+    heard = [heard for heard in lab.ledger.take() if heard.event["payload"].get("run_id") in run_ids]
+    told = list(_told(lab))  # both before the rows: what is in them must be there
     audit = lab.audit
     files = audit.of_runs("artifacts", run_ids)
-    silent = {node for node in NODES if lab.ledger.longest_silence_ms(node) > LEASE_MS / 2}
     events = audit.select("SELECT node_id, event_id, verdict FROM events WHERE node_id IN (?)", NODES)
     return Facts(
         runs=dict(zip(run_ids, schedule.runs, strict=True)),
@@ -124,8 +126,8 @@ def _gather(lab: Lab, schedule: Schedule, run_ids: list[str]) -> Facts:
         artifacts=files,
         events={(row["node_id"], row["event_id"]): row["verdict"] for row in events},
         moves=audit.of_runs("chaos_moves", run_ids),
-        heard=[heard for heard in lab.ledger.take() if heard.event["payload"].get("run_id") in run_ids],
-        told=list(_told(lab)),
+        heard=heard,
+        told=told,
         digests={row["id"]: _digest(lab, row["storage_key"]) for row in files},
         cut_off=frozenset(schedule.cut_off() | silent),
     )
