@@ -13,11 +13,12 @@ VARIABLE = "CHAOS_PLANT"
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """A bug: what is wrong, in which process, and how it is made."""
+    """A bug: what is wrong, in which process, how it is made, and the seed of a schedule that catches it."""
 
     help: str
     where: Literal["server", "agent"]
     make: Callable[[], None]
+    seed: int
 
     def sow(self, *, is_server: bool) -> None:
         if is_server == (self.where == "server"):
