@@ -239,7 +239,9 @@ def counted(facts: Facts) -> Iterator[str]:
         said = {status: row[f"count_{status}"] for status in DeviceRunStatus}
         if {status: mine[status] for status in DeviceRunStatus} != said:
             yield f"run {row['id']} counts {said}, and has {dict(mine)}"
-        status = roll_up({**said, "total": row["count_total"]}, is_stopped=row["stop_requested_at"] is not None)
+        status = roll_up(
+            {**dict[str, int](said), "total": row["count_total"]}, is_stopped=row["stop_requested_at"] is not None
+        )
         if row["status"] in RUN.final and row["status"] != status:
             yield f"run {row['id']} is {row['status']}, and its device runs make it {status}"
 

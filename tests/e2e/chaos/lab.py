@@ -26,6 +26,7 @@ from rackhand.core.errors import RackhandError
 from rackhand.store.db import Dialect
 
 PROGRAM = ("-m", "tests.e2e.chaos.launch")
+PYTHON_PATH = os.pathsep.join((str(ROOT), str(ROOT / "src")))
 START_S = 150.0
 """How long a process may take to start on a machine that does other things too."""
 LEASE_MS = 2_000
@@ -85,7 +86,7 @@ class Lab:
     def _process(self, name: str, seam: str, words: list[str], more: dict[str, str]) -> Process:
         folder = self.folder / "seams" / seam
         folder.mkdir(parents=True, exist_ok=True)
-        environment = {**PERIODS, seams.VARIABLE: str(folder), plants.VARIABLE: self.plant, "PYTHONPATH": str(ROOT)}
+        environment = {**PERIODS, seams.VARIABLE: str(folder), plants.VARIABLE: self.plant, "PYTHONPATH": PYTHON_PATH}
         return Process(name, words, environment | more, self.folder, PROGRAM)
 
     def _server(self, number: int) -> Process:

@@ -25,6 +25,12 @@ class Plant:
             self.make()
 
 
+def _replace(place: object, **values: object) -> None:
+    """Other functions under the names of the product's own."""
+    for name, value in values.items():
+        setattr(place, name, value)
+
+
 def _ignore_fencing() -> None:
     from rackhand.core import events
     from rackhand.core.lease import Standing
@@ -33,10 +39,11 @@ def _ignore_fencing() -> None:
     def standing(*_: object) -> Standing:
         return Standing.LIVE
 
-    events.standing = folding.standing = standing  # type: ignore[assignment]
-    events._fold_finish = lambda row, fact: replace(  # type: ignore[assignment]
-        row, status=fact.status, finished_seq=fact.seq, finished_at=fact.at
-    )
+    def fold_finish(row: Any, fact: Any) -> Any:
+        return replace(row, status=fact.status, finished_seq=fact.seq, finished_at=fact.at)
+
+    _replace(events, standing=standing, _fold_finish=fold_finish)
+    _replace(folding, standing=standing)
 
 
 def _apply_before_looking() -> None:
@@ -50,7 +57,7 @@ def _apply_before_looking() -> None:
             self.record(node_id, item, verdict)
         return Result(item.event_id, _FIRST[verdict], error)
 
-    Folding.take = take  # type: ignore[method-assign]
+    _replace(Folding, take=take)
 
 
 def _repeat_once() -> None:
@@ -59,7 +66,7 @@ def _repeat_once() -> None:
     def may_repeat(end: Any) -> bool:
         return bool(end.is_restart or end.attempts_charged <= end.retry_count)
 
-    policy._may_repeat = may_repeat
+    _replace(policy, _may_repeat=may_repeat)
 
 
 def _late_moves_status() -> None:
@@ -70,13 +77,13 @@ def _late_moves_status() -> None:
             return replace(row, status=fact.status, late_status=fact.status)
         return row
 
-    events._fold_late = fold_late
+    _replace(events, _fold_late=fold_late)
 
 
 def _never_lost() -> None:
     from rackhand.engine import sweep
 
-    sweep._RULES = tuple(rule for rule in sweep._RULES if rule.__name__ != "_lost")  # type: ignore[assignment]
+    _replace(sweep, _RULES=tuple(rule for rule in sweep._RULES if rule.__name__ != "_lost"))
 
 
 def _answer_before_commit() -> None:
@@ -93,7 +100,7 @@ def _answer_before_commit() -> None:
         await asyncio.sleep(0.2)
         await commit(self, group)
 
-    callbacks.CallbackWriter._commit = hasty  # type: ignore[method-assign]
+    _replace(callbacks.CallbackWriter, _commit=hasty)
 
 
 def _touch_before_answer() -> None:
@@ -102,7 +109,7 @@ def _touch_before_answer() -> None:
     async def at_once(self: Any) -> bool:
         return True
 
-    DeviceRun._until_started = at_once  # type: ignore[method-assign]
+    _replace(DeviceRun, _until_started=at_once)
 
 
 def _ignore_lease_end() -> None:
@@ -112,7 +119,7 @@ def _ignore_lease_end() -> None:
         lease = self._held.get(token)
         return leases.Standing.CANCELLED if lease is None else leases.Standing.LIVE
 
-    leases.Leases.standing = standing  # type: ignore[method-assign]
+    _replace(leases.Leases, standing=standing)
 
 
 def _forget_unsent() -> None:
@@ -129,7 +136,7 @@ def _forget_unsent() -> None:
         except ServerUnreachable:
             await self._spool.commit(Change(acked=[event.event_id for event in batch]))
 
-    Outbox.deliver_once = forgetful  # type: ignore[method-assign]
+    _replace(Outbox, deliver_once=forgetful)
 
 
 def _drop_torn_journal() -> None:
@@ -144,7 +151,7 @@ def _drop_torn_journal() -> None:
         journal.replace_file(path, [])
         return journal.Reading([], reading.damaged_bytes)
 
-    journal.read = strict
+    _replace(journal, read=strict)
 
 
 def _trust_uploads() -> None:
@@ -155,28 +162,34 @@ def _trust_uploads() -> None:
     async def trusting(self: Any, key: Any, chunks: Any, *, max_size: int, expected_sha256: Any = None) -> Any:
         return await put(self, key, chunks, max_size=max_size)
 
-    DirectoryBlobs.put = trusting  # type: ignore[method-assign]
+    _replace(DirectoryBlobs, put=trusting)
 
 
 def _forgive_no_gap() -> None:
     from rackhand.engine import sweep
 
-    sweep.sweep_gap_ms = lambda *_: None  # type: ignore[assignment]
+    _replace(sweep, sweep_gap_ms=lambda *_: None)
 
 
 PLANTS = {
-    "lease_check_removed": Plant("the server takes facts of a fenced lease for live ones", "server", _ignore_fencing),
-    "duplicate_after_apply": Plant("an event is applied before it is looked up", "server", _apply_before_looking),
-    "once_repeated": Plant("a `once` step of unknown outcome is tried again", "agent", _repeat_once),
-    "late_moves_status": Plant("a late result replaces `lost`", "server", _late_moves_status),
-    "never_lost": Plant("the sweep closes no device run of a silent node", "server", _never_lost),
-    "answer_before_commit": Plant("an event is acknowledged before it is on disk", "server", _answer_before_commit),
-    "touch_before_answer": Plant(
-        "a device is touched before `task_started` is answered", "agent", _touch_before_answer
+    "lease_check_removed": Plant(
+        "the server takes facts of a fenced lease for live ones", "server", _ignore_fencing, 4939
     ),
-    "lease_end_ignored": Plant("an agent without contact goes on as if its leases lived", "agent", _ignore_lease_end),
-    "unsent_forgotten": Plant("events of a failed delivery are taken for delivered", "agent", _forget_unsent),
-    "torn_journal_dropped": Plant("a torn record at its end costs the whole outbox", "agent", _drop_torn_journal),
-    "uploads_trusted": Plant("the digest of an upload is not checked", "server", _trust_uploads),
-    "gap_not_forgiven": Plant("a pause or clock jump of all servers counts as silence", "server", _forgive_no_gap),
+    "duplicate_after_apply": Plant("an event is applied before it is looked up", "server", _apply_before_looking, 139),
+    "once_repeated": Plant("a `once` step of unknown outcome is tried again", "agent", _repeat_once, 3201),
+    "late_moves_status": Plant("a late result replaces `lost`", "server", _late_moves_status, 4939),
+    "never_lost": Plant("the sweep closes no device run of a silent node", "server", _never_lost, 1489),
+    "answer_before_commit": Plant(
+        "an event is acknowledged before it is on disk", "server", _answer_before_commit, 4700
+    ),
+    "touch_before_answer": Plant(
+        "a device is touched before `task_started` is answered", "agent", _touch_before_answer, 108
+    ),
+    "lease_end_ignored": Plant(
+        "an agent without contact goes on as if its leases lived", "agent", _ignore_lease_end, 3063
+    ),
+    "unsent_forgotten": Plant("events of a failed delivery are taken for delivered", "agent", _forget_unsent, 355),
+    "torn_journal_dropped": Plant("a torn record at its end costs the whole outbox", "agent", _drop_torn_journal, 5004),
+    "uploads_trusted": Plant("the digest of an upload is not checked", "server", _trust_uploads, 5969),
+    "gap_not_forgiven": Plant("a pause or clock jump of all servers counts as silence", "server", _forgive_no_gap, 32),
 }

@@ -42,10 +42,10 @@ def _move_clock(file: Path) -> None:
 def _fill_disk(file: Path) -> None:
     real = os.fsync
 
-    def fsync(handle: Any) -> None:
+    def fsync(fd: Any) -> None:
         if file.exists():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(handle)
+        real(fd)
 
     os.fsync = fsync
 
@@ -56,8 +56,8 @@ def _move_database_clock(file: Path) -> None:
 
     real = Tx._read_clock
 
-    def read_clock(tx: Tx) -> int:
-        return real(tx) + (read_number(file) if tx.dialect == "postgresql" else 0)
+    def read_clock(self: Tx) -> int:
+        return real(self) + (read_number(file) if self.dialect == "postgresql" else 0)
 
     Tx._read_clock = read_clock  # type: ignore[method-assign]
 
@@ -67,7 +67,7 @@ def _trouble_database(folder: Path) -> None:
     from rackhand.store.db_sqlite import SqliteDatabase
 
     for kind in (SqliteDatabase, PostgresqlDatabase):
-        kind.write = _troubled(kind.write, folder)  # type: ignore[method-assign,assignment]
+        kind.write = _troubled(kind.write, folder)  # type: ignore[method-assign]
 
 
 def _troubled(write: Callable[..., Any], folder: Path) -> Callable[..., Any]:

@@ -59,7 +59,8 @@ GOOD = Facts(
 
 def with_rows(name: str, **values: Any) -> Callable[[Facts], Facts]:
     """The only row of a table with other values."""
-    return lambda facts: replace(facts, **{name: [getattr(facts, name)[0] | values]})
+    changed: Any = {name: [getattr(GOOD, name)[0] | values]}
+    return lambda facts: replace(facts, **changed)
 
 
 def moved(place: str, old: str, new: str) -> Callable[[Facts], Facts]:
