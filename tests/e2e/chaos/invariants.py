@@ -239,9 +239,8 @@ def counted(facts: Facts) -> Iterator[str]:
         said = {status: row[f"count_{status}"] for status in DeviceRunStatus}
         if {status: mine[status] for status in DeviceRunStatus} != said:
             yield f"run {row['id']} counts {said}, and has {dict(mine)}"
-        status = roll_up(
-            {**dict[str, int](said), "total": row["count_total"]}, is_stopped=row["stop_requested_at"] is not None
-        )
+        counts: dict[str, int] = {str(status): count for status, count in said.items()} | {"total": row["count_total"]}
+        status = roll_up(counts, is_stopped=row["stop_requested_at"] is not None)
         if row["status"] in RUN.final and row["status"] != status:
             yield f"run {row['id']} is {row['status']}, and its device runs make it {status}"
 
