@@ -7,6 +7,7 @@ on a violation. PostgreSQL is tried with two server replicas. A URL names a data
 import argparse
 import contextlib
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -95,6 +96,7 @@ def catch_planted() -> int:
 
 def main() -> int:
     words = read_words()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))  # so that every process of the lab is ended
     if words.planted:
         return catch_planted()
     seeds = range(words.seed, words.seed + words.schedules)

@@ -94,13 +94,13 @@ def log_in(browser: Browser, link: str) -> Any:
 def facts(page: Page) -> dict[str, str]:
     """Names for the paths; starts the run that is under way."""
     runs = page.request.get("/api/runs").json()["items"]
-    devices = page.request.get(f"/api/runs/{runs[-1]['id']}").json()["devices"]
+    devices = page.request.get(f"/api/runs/{runs[-1]['id']}").json()["heatmap"]["devices"]
     playbooks = page.request.get("/api/playbooks").json()["items"]
     playbook = next(each["id"] for each in playbooks if each["title"] == "Health sweep")
     token = page.locator("meta[name=csrf-token]").get_attribute("content") or ""
     body = {"playbook_id": playbook, "target": {"scope": "all"}, "policy": {"concurrency": 2}, "title": "Night check"}
     busy = page.request.post("/api/runs", data=body, headers={"X-CSRF-Token": token})
-    failed = next(str(each["device_index"]) for each in devices if each["status"] == "failed")
+    failed = next(str(each["index"]) for each in devices if each["status"] == "failed")
     return {"run": runs[-1]["id"], "busy": busy.json()["id"], "failed": failed, "playbook": playbook}
 
 
