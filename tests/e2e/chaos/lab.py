@@ -143,7 +143,7 @@ class Lab:
     def api(self) -> Client:
         """The API of the first server that runs, as an admin."""
         running = [url for url, server in zip(self.urls, self.servers, strict=True) if server.is_running]
-        return Client((running or self.urls)[0], BOOTSTRAP, 5)
+        return Client((running or self.urls)[0], BOOTSTRAP)
 
     def sim_of(self, serial: str) -> Sim:
         return next(sim for sim in self.sims if serial in sim.serials)

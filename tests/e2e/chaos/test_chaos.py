@@ -12,7 +12,7 @@ from rackhand.store.db import Dialect
 from rackhand.store.fake import DatabasePlace
 
 SEEDS: dict[Dialect, tuple[int, ...]] = {"sqlite": (10, 22), "postgresql": (10, 18)}
-"""Black hole, sleeping and dead agent, full or cut-off database; dead server, clock jump, shuffled callbacks, dead adb."""
+"""Black hole, dead and sleeping agents, full or cut-off database, dead server, clock jump, shuffled callbacks."""
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kill -9 is not of this system")
