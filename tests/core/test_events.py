@@ -281,8 +281,8 @@ def test_every_step_fact_on_every_step_row(
     is_contradiction = STEP.is_final(old_status) and STEP.is_final(fact.status) and fact.status is not old_status
     assert new.status is (old_status if STEP.is_final(old_status) else fact.status)
     assert verdict is (Verdict.LATE if is_late else Verdict.STALE if is_contradiction else Verdict.ACCEPTED)
-    is_news = fact.seq > old_seq or (not STEP.is_final(old_status) and STEP.is_final(fact.status))
-    assert new.late is (is_late and is_news and (STEP.is_final(fact.status) or not STEP.is_final(old_status)))
+    is_news = fact.seq > old_seq or not STEP.is_final(old_status)
+    assert new.late is (is_late and is_news and STEP.is_final(fact.status))
     assert new.late_status is (fact.status if new.late and STEP.is_final(old_status) else None)
 
 

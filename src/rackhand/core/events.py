@@ -216,15 +216,16 @@ def fold_step(
 ) -> tuple[StepFacts | None, Verdict]:
     """The attempt's row after one fact. A final status never moves; what a fenced lease adds is marked late.
 
-    A beginning that a fenced lease reports makes no row: nobody would ever close it. The attempt's end does.
+    Of a fenced lease only ends count: nobody would ever close the row that a beginning made.
     """
     verdict = Verdict.LATE if is_late else Verdict.ACCEPTED
+    if is_late and not STEP.is_final(fact.status):
+        return old, verdict
     if old is None:
-        is_open = is_late and not STEP.is_final(fact.status)
-        return (None if is_open else _step_of(fact, row, is_late=is_late)), verdict
+        return _step_of(fact, row, is_late=is_late), verdict
     if STEP.is_final(old.status):
         if not STEP.is_final(fact.status):
-            return (old if is_late and _is_made_late(old) else _fill_in(old, fact)), verdict
+            return _fill_in(old, fact), verdict
         if is_late:
             return _fold_late_step(old, fact), verdict
         return old, verdict if fact.status is old.status else Verdict.STALE
@@ -243,13 +244,8 @@ def _fill_in(old: StepFacts, fact: StepUpdate) -> StepFacts:
     )
 
 
-def _is_made_late(old: StepFacts) -> bool:
-    """Did a fenced lease make the row? Else the server knew the attempt, and closed it."""
-    return old.late and old.late_status is None
-
-
 def _fold_late_step(old: StepFacts, fact: StepUpdate) -> StepFacts:
-    if fact.seq <= old.last_seq or _is_made_late(old):
+    if fact.seq <= old.last_seq or (old.late and old.late_status is None):
         return old
     return replace(
         old,
