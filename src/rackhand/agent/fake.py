@@ -94,6 +94,7 @@ class FakeServer:
     judge: Callable[[Event], str] | None = None
     answer_status: int = 0
     upload_failures: int = 0
+    damaged_uploads: int = 0
     lost_answers: int = 0
     pardons: list[str] = field(default_factory=list)
     is_silent: bool = False
@@ -265,6 +266,9 @@ class FakeServer:
         if self.upload_failures:
             self.upload_failures -= 1
             return web.json_response({}, status=500)
+        if self.damaged_uploads:
+            self.damaged_uploads -= 1
+            body = bytes([body[0] ^ 1]) + body[1:]
         digest = re.fullmatch(r"sha-256=:(.+):", request.headers["Content-Digest"])
         expected = msgspec.json.decode(b'"' + digest[1].encode() + b'"', type=bytes) if digest else b""
         if expected != hashlib.sha256(body).digest():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rackhand.agent.client import ServerClient, ServerRefused, ServerUnreachable
 from rackhand.agent.logs import about
-from rackhand.agent.reports import content_digest
+from rackhand.agent.reports import content_digest, digest_file
 from rackhand.agent.servertime import ServerTime
 from rackhand.agent.settings import AgentPeriods
 from rackhand.agent.spool import Change, Spool, Upload
@@ -21,10 +21,19 @@ from rackhand.core.errors import RackhandError
 log = logging.getLogger(__name__)
 MAX_AT_ONCE = 4
 _LATER = frozenset({401, 403, 404, 408, 409, 426})
+_OTHER_CONTENT = 422  # what arrived has another digest: damaged on the way if the file here still has the right one
 
 
 class _Hopeless(RackhandError):
     """No later try can mend it."""
+
+
+def _is_intact(upload: Upload) -> bool:
+    """Is the file still what was announced?"""
+    try:
+        return digest_file(Path(upload.path))[1] == upload.sha256
+    except OSError:
+        return False
 
 
 def drop_litter(work_dir: Path, spool: Spool) -> None:
@@ -89,7 +98,8 @@ class Uploads:
         except ServerUnreachable as error:
             return error
         except ServerRefused as error:
-            return error if error.status in _LATER else _Hopeless("{reason}", reason=str(error))
+            is_damaged = error.status == _OTHER_CONTENT and await asyncio.to_thread(_is_intact, upload)
+            return error if error.status in _LATER or is_damaged else _Hopeless("{reason}", reason=str(error))
         except FileNotFoundError as error:
             return _Hopeless("{reason}", reason=str(error))
         except OSError as error:
