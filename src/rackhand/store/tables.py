@@ -4,7 +4,9 @@ from rackhand.store.metadata import metadata
 from rackhand.store.tables_access import (
     api_tokens,
     audit_log,
+    audit_retention,
     idempotency_keys,
+    identities,
     login_links,
     memberships,
     sessions,
@@ -32,7 +34,15 @@ from rackhand.store.tables_inventory import (
     unidentified_transports,
     workspaces,
 )
-from rackhand.store.tables_runs import COUNT_COLUMNS, artifacts, events, run_device_states, run_steps, runs
+from rackhand.store.tables_runs import (
+    COUNT_COLUMNS,
+    artifacts,
+    events,
+    run_device_states,
+    run_secrets,
+    run_steps,
+    runs,
+)
 
 __all__ = [
     "COUNT_COLUMNS",
@@ -40,6 +50,7 @@ __all__ = [
     "api_tokens",
     "artifacts",
     "audit_log",
+    "audit_retention",
     "channels",
     "command_assets",
     "content_items",
@@ -49,6 +60,7 @@ __all__ = [
     "files",
     "fleet_hours",
     "idempotency_keys",
+    "identities",
     "login_links",
     "memberships",
     "metadata",
@@ -56,6 +68,7 @@ __all__ = [
     "playbook_revisions",
     "playbooks",
     "run_device_states",
+    "run_secrets",
     "run_steps",
     "runs",
     "saved_targets",
