@@ -12,7 +12,7 @@ from rackhand.core import template
 from rackhand.core.clock import Millis
 from rackhand.core.schema import parse
 from rackhand.engine import catalog, run_views, runs
-from rackhand.engine.access import Actor, audit
+from rackhand.engine.access import Actor
 from rackhand.engine.catalog import AssetView
 from rackhand.engine.run_requests import RUN_REQUEST
 from rackhand.engine.run_views import DeviceRunDetail, RunView
@@ -159,9 +159,8 @@ def try_command(tx: Tx, actor: Actor, asset_id: str, index: int, params: dict[st
         "params": params,
         "title": asset.title,
     }
-    created = runs.create_run(tx, parse(RUN_REQUEST, wanted), Origin("adhoc", actor.name))
-    audit(tx, actor, "run.create", f"run:{created.view.id}", {"target": wanted["target"], "asset": asset.id})
-    return created
+    origin = Origin("adhoc", actor.name, remote_addr=actor.remote_addr)
+    return runs.create_run(tx, parse(RUN_REQUEST, wanted), origin)
 
 
 def read_trial(tx: Tx, run_id: str) -> Trial:

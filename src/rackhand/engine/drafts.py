@@ -14,7 +14,7 @@ from rackhand.core.playbook import MAX_STEPS, STEP, Asset, Step, resolve_steps
 from rackhand.core.playbook_diff import compare
 from rackhand.core.schema import Field, Integer, ListOf, Record, Text
 from rackhand.engine import playbooks, runs
-from rackhand.engine.access import Actor, audit
+from rackhand.engine.access import Actor
 from rackhand.engine.catalog import AssetView, check_file, get_asset
 from rackhand.engine.playbooks import PlaybookRevision, SavedRevision
 from rackhand.engine.run_requests import RUN_REQUEST
@@ -106,11 +106,9 @@ def run(tx: Tx, actor: Actor, body: dict[str, Any]) -> Created:
     steps, base = _resolved(tx, body)
     request, ready = _request(body, steps, base)
     try:
-        created = runs.create_run(tx, request, Origin("ui", actor.name), ready)
+        return runs.create_run(tx, request, Origin("ui", actor.name, remote_addr=actor.remote_addr), ready)
     except Invalid as error:
         raise _below_run(error) from error
-    audit(tx, actor, "run.create", f"run:{created.view.id}", {"target": request["target"]})
-    return created
 
 
 def restore(tx: Tx, actor: Actor, playbook_id: str, revision: int) -> SavedRevision:

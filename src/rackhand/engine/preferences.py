@@ -13,21 +13,32 @@ DAY_MS = 86_400_000
 MIN_EVENT_DAYS = 2
 _DAYS = Integer(1, 36_500)
 _EVENT_DAYS = Integer(MIN_EVENT_DAYS, 36_500)
+_AUDIT_DAYS = Integer(30, 36_500)
 PREFERENCES = Record(
     {
         "policy": Field(POLICY_CHANGES, None),
-        "retention": Field(Record({"run_days": Field(_DAYS, None), "event_days": Field(_EVENT_DAYS, 30)}), None),
+        "retention": Field(
+            Record(
+                {
+                    "run_days": Field(_DAYS, None),
+                    "event_days": Field(_EVENT_DAYS, 30),
+                    "audit_days": Field(_AUDIT_DAYS, None),
+                }
+            ),
+            None,
+        ),
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long history is kept. `run_days` None: for ever. An event is kept for two days at least: a node may send it
+    """How long history is kept. `run_days` or `audit_days` None: for ever. An event is kept for two days at least: a node may send it
     again for 24 h."""
 
     run_days: int | None = None
     event_days: int = 30
+    audit_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,9 @@ RERUN = Record(
 _DONE = (StepStatus.SUCCEEDED.value, StepStatus.SKIPPED.value)
 
 
-def rerun(tx: Tx, run_id: str, request: dict[str, Any], actor: str | None) -> Created:
+def rerun(
+    tx: Tx, run_id: str, request: dict[str, Any], actor: str | None, remote_addr: str | None = None
+) -> Created:
     """A new run over the device runs of `run_id` with these outcomes; Conflict while it is unfinished."""
     parent = load_run(tx, run_id)
     refuse_open(parent)
@@ -53,7 +55,7 @@ def rerun(tx: Tx, run_id: str, request: dict[str, Any], actor: str | None) -> Cr
         policy=parent.policy,
         seed=parent.seed if request["dice"] == "same" else None,
     )
-    origin = Origin("rerun", actor, parent.id, request)
+    origin = Origin("rerun", actor, parent.id, request, remote_addr=remote_addr)
     return insert_run(tx, resolved, (parent.playbook_id, parent.playbook_revision), planned, origin)
 
 

@@ -6,7 +6,7 @@ which the next pass removes; never contents that nothing names.
 
 from dataclasses import dataclass
 
-from rackhand.engine import preferences
+from rackhand.engine import audit_log, preferences
 from rackhand.engine.preferences import DAY_MS
 from rackhand.store import retention
 from rackhand.store.db import Tx
@@ -19,6 +19,7 @@ class Removed:
 
     runs: int = 0
     events: int = 0
+    audit: int = 0
 
 
 def due_runs(tx: Tx) -> list[OldRun]:
@@ -28,7 +29,7 @@ def due_runs(tx: Tx) -> list[OldRun]:
 
 
 def remove(tx: Tx, due: list[OldRun]) -> Removed:
-    """Remove these runs and some old events."""
+    """Remove these runs, some old events and some old rows of the audit log."""
     before = tx.now - preferences.read(tx).retention.event_days * DAY_MS
     gone = retention.remove_runs(tx, [run.id for run in due]) if due else 0
-    return Removed(gone, retention.remove_events(tx, before))
+    return Removed(gone, retention.remove_events(tx, before), audit_log.forget(tx))

@@ -3,7 +3,7 @@
 import secrets
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rackhand.core import dice, reasons
@@ -17,7 +17,7 @@ from rackhand.core.policy import Policy
 from rackhand.core.progress import empty_counts, roll_up
 from rackhand.core.states import RUN, DeviceRunStatus, RunStatus, move
 from rackhand.core.target import select
-from rackhand.engine import playbooks
+from rackhand.engine import playbooks, run_audit
 from rackhand.engine.closing import close
 from rackhand.engine.rollup import RunChange, settle
 from rackhand.engine.run_requests import Resolved, resolve
@@ -94,6 +94,7 @@ class Origin:
     parent_run_id: str | None = None
     rerun: dict[str, Any] | None = None
     title: str | None = None
+    remote_addr: str | None = None
 
 
 def plan_run(tx: Tx, request: dict[str, Any], ready: Sequence[Step] | None = None) -> PlanView:
@@ -139,7 +140,7 @@ def create_run(tx: Tx, request: dict[str, Any], origin: Origin, ready: Sequence[
     planned = arrange(_choose(tx, resolved), resolved.policy)
     if resolved.is_adhoc:
         playbook_id, revision = playbooks.adhoc(tx, resolved.title, resolved.steps)
-        origin = Origin("adhoc", origin.actor) if origin.trigger == "api" else origin
+        origin = replace(origin, trigger="adhoc") if origin.trigger == "api" else origin
     else:
         playbook_id, revision = resolved.playbook_id or "", resolved.playbook_revision or 0
     return insert_run(tx, resolved, (playbook_id, revision), planned, origin)
@@ -157,6 +158,7 @@ def insert_run(
     leases.add(tx, run.id, planned, step_count=count, deadline_at=run.deadline_at, policy=resolved.policy)
     queued = [p for p in planned if p.status is DeviceRunStatus.QUEUED]
     inventory.set_activity(tx, [(p.device.id, 0, run.id, tx.now) for p in queued])
+    run_audit.note(tx, run, resolved, [p.device_index for p in queued], origin.remote_addr)
     wake = frozenset(p.device.node_id for p in queued if p.device.node_id)
     return Created(CreatedRun(run.id, run.status.value, run.counts), wake)
 

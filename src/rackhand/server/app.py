@@ -15,6 +15,7 @@ from rackhand.engine.sweep import sweep
 from rackhand.server import health, idempotency, wheel
 from rackhand.server.api import (
     artifacts,
+    audit,
     catalog,
     dashboard,
     devices,
@@ -30,7 +31,7 @@ from rackhand.server.api import (
 )
 from rackhand.server.api import settings as workspace_settings
 from rackhand.server.attempts import Attempts
-from rackhand.server.auth import authorise
+from rackhand.server.auth import authorise, require_declared
 from rackhand.server.background import Ticker
 from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
 from rackhand.server.gate import Gate
@@ -51,6 +52,7 @@ MODULES = (
     files,
     playbooks,
     tokens,
+    audit,
     runs,
     artifacts,
     dashboard,
@@ -82,6 +84,7 @@ def make_app(database: Database, settings: Settings) -> Litestar:
         request_max_body_size=settings.max_body_bytes,
         state=State({"room": room}),
     )
+    require_declared(app.routes)
     app.state.openapi = msgspec.json.encode(document(app.routes))
     app.asgi_handler = Gate(app.asgi_handler, settings.allowed_hosts, room.metrics)
     return app

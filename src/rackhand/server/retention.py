@@ -5,6 +5,7 @@ from collections.abc import Callable
 import structlog
 
 from rackhand.engine import retention
+from rackhand.store.audit import ROWS_A_BATCH
 from rackhand.store.blobs import BlobStore
 from rackhand.store.db import Database
 from rackhand.store.retention import EVENTS_A_BATCH
@@ -26,8 +27,8 @@ async def remove_old(db: Database, artifacts: BlobStore, is_closing: Callable[[]
                 await artifacts.delete(key)
         removed = await db.write(retention.remove, due)
         runs += removed.runs
-        if removed.runs or removed.events:
-            _log.info("removed history", runs=removed.runs, events=removed.events)
-        if not due and removed.events < EVENTS_A_BATCH:
+        if removed.runs or removed.events or removed.audit:
+            _log.info("removed history", runs=removed.runs, events=removed.events, audit=removed.audit)
+        if not due and removed.events < EVENTS_A_BATCH and removed.audit < ROWS_A_BATCH:
             break
     return runs

@@ -40,13 +40,12 @@ _EXPORT_TYPES = {"junit": "application/xml", "csv": "text/csv", "json": "applica
 def _origin(request: Request) -> Origin:
     """The trigger that the caller names (X-Rackhand-Client: ui or cli), and the actor."""
     trigger = _TRIGGERS.get(request.headers.get("x-rackhand-client", ""), "api")
-    return Origin(trigger, actor_of(request).name)
+    actor = actor_of(request)
+    return Origin(trigger, actor.name, remote_addr=actor.remote_addr)
 
 
 def _create(tx: Tx, request: Request, body: dict[str, Any]) -> Created:
-    created = runs.create_run(tx, body, _origin(request))
-    audit(tx, actor_of(request), "run.create", f"run:{created.view.id}", {"target": body["target"]})
-    return created
+    return runs.create_run(tx, body, _origin(request))
 
 
 @post(
@@ -134,9 +133,8 @@ async def stop(request: Request, room: Room, run_id: FromPath[str]) -> Response:
 
 
 def _rerun(tx: Tx, request: Request, run_id: str, body: dict[str, Any]) -> Created:
-    created = reruns.rerun(tx, run_id, body, actor_of(request).name)
-    audit(tx, actor_of(request), "run.rerun", f"run:{created.view.id}", {"parent": run_id})
-    return created
+    actor = actor_of(request)
+    return reruns.rerun(tx, run_id, body, actor.name, actor.remote_addr)
 
 
 @post(
