@@ -181,3 +181,36 @@ def test_every_route_declares_who_may_call_it(server: ServerPlace) -> None:
                     assert declared.summary or declared.is_page, handler
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("by", ["rotate", "delete"])
+def test_an_open_long_poll_ends_at_once_when_its_token_is_revoked(server: ServerPlace, by: str) -> None:
+    async def story() -> None:
+        async with server.open() as api:
+            node = await api.node("PC-01")
+            poll = asyncio.create_task(node.post("/api/nodes/pull", json={"node_id": "PC-01", "wait_ms": 30_000}))
+            while not api.room.wakeups.waiting:
+                await asyncio.sleep(0)
+
+            if by == "rotate":
+                await api.post("/api/nodes/PC-01/rotate")
+            else:
+                await api.delete("/api/nodes/PC-01")
+
+            answer = await asyncio.wait_for(poll, 20)
+            assert answer.status_code == 401
+            assert (await node.post("/api/nodes/pull", json={"node_id": "PC-01"})).status_code == 401
+
+    asyncio.run(story())
+
+
+def test_a_rotated_token_does_not_come_back_and_the_new_one_works(server: ServerPlace) -> None:
+    async def story() -> None:
+        async with server.open() as api:
+            old = await api.node("PC-01")
+            fresh = api.using((await api.post("/api/nodes/PC-01/rotate")).json()["token"])
+
+            assert (await old.post("/api/nodes/callback", json={})).status_code == 401
+            assert (await fresh.post("/api/nodes/pull", json={"node_id": "PC-01"})).status_code == 200
+
+    asyncio.run(story())

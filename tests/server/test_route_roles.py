@@ -108,7 +108,9 @@ def is_refused(answer: Response, door: Door) -> bool:
 def test_the_table_names_every_route_with_the_role_that_it_declares(sqlite_server: ServerPlace) -> None:
     async def story() -> None:
         async with sqlite_server.open() as api:
-            assert sorted(map(str, declared_in(api.app))) == sorted(map(str, doors())), "review the role, then the table"
+            assert sorted(map(str, declared_in(api.app))) == sorted(map(str, doors())), (
+                "review the role, then the table"
+            )
 
     asyncio.run(story())
 

@@ -4,7 +4,7 @@ A step with `copy_of` keeps the copy of its command that the loaded revision hol
 no other step behind one's back; one without takes its command as it is now. Running never saves.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +21,14 @@ from rackhand.engine.run_requests import RUN_REQUEST
 from rackhand.engine.runs import Created, Origin, PlanView
 from rackhand.store import catalog
 from rackhand.store.db import Tx
+from rackhand.store.run_secrets import Sealed
 
 _ID = Text(min=1, max=64)
 _NO_TEXT = Text(max=200)
 _STEP = Record({**STEP.fields, "copy_of": Field(_ID, None)})
 _STEPS = ListOf(_STEP, min=1, max=MAX_STEPS)
 _BASE: dict[str, Any] = {"playbook_id": Field(_ID, None), "revision": Field(Integer(1, 1_000_000), None)}
-_RUN = Record({name: RUN_REQUEST.fields[name] for name in ("target", "params", "policy", "seed")})
+_RUN = Record({name: RUN_REQUEST.fields[name] for name in ("target", "params", "secrets", "policy", "seed")})
 SAVE = Record({**_BASE, "title": Text(min=1, max=200), "steps": _STEPS})
 RUN = Record({**_BASE, "title": Field(_NO_TEXT, ""), "steps": _STEPS, "run": _RUN})
 PLAN = Record({**RUN.fields, "steps": ListOf(_STEP, max=MAX_STEPS)})
@@ -101,12 +102,14 @@ def plan(tx: Tx, body: dict[str, Any]) -> PlanView:
         raise _below_run(error) from error
 
 
-def run(tx: Tx, actor: Actor, body: dict[str, Any]) -> Created:
-    """Run exactly what the draft shows: the loaded revision if nothing was changed, else these steps, once."""
+def run(tx: Tx, actor: Actor, body: dict[str, Any], sealed: Mapping[str, Sealed]) -> Created:
+    """Run exactly what the draft shows: the loaded revision if nothing was changed, else these steps, once. `sealed`
+    are the values of its secrets."""
     steps, base = _resolved(tx, body)
     request, ready = _request(body, steps, base)
+    origin = Origin("ui", actor.name, remote_addr=actor.remote_addr, sealed=sealed)
     try:
-        return runs.create_run(tx, request, Origin("ui", actor.name, remote_addr=actor.remote_addr), ready)
+        return runs.create_run(tx, request, origin, ready)
     except Invalid as error:
         raise _below_run(error) from error
 

@@ -33,8 +33,8 @@ PREFERENCES = Record(
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long history is kept. `run_days` or `audit_days` None: for ever. An event is kept for two days at least: a node may send it
-    again for 24 h."""
+    """How long history is kept. `run_days` or `audit_days` None: for ever. An event is kept for two days at
+    least: a node may send it again for 24 h."""
 
     run_days: int | None = None
     event_days: int = 30

@@ -17,8 +17,15 @@ MAX_TEXT = 1_000
 """Of one parameter: a script is longer only where its beginning says what it is; the revision has it whole."""
 
 
-def note(tx: Tx, run: RunRow, resolved: Resolved, indexes: Sequence[int], remote_addr: str | None) -> None:
-    """Append the row of a run that sends its steps to the devices with these indexes."""
+def note(
+    tx: Tx,
+    run: RunRow,
+    resolved: Resolved,
+    indexes: Sequence[int],
+    remote_addr: str | None,
+    secrets: Sequence[str],
+) -> None:
+    """Append the row of a run that sends its steps to the devices with these indexes. `secrets`: their names."""
     detail: dict[str, Any] = {
         "title": run.title,
         "trigger": run.trigger,
@@ -33,6 +40,8 @@ def note(tx: Tx, run: RunRow, resolved: Resolved, indexes: Sequence[int], remote
     }
     if run.params:
         detail["params"] = clipped(run.params)
+    if secrets:
+        detail["secrets"] = list(secrets)
     if run.parent_run_id is not None:
         detail["parent"] = run.parent_run_id
     action = "run.create" if run.parent_run_id is None else "run.rerun"

@@ -11,7 +11,7 @@ from rackhand.core.playbook import Step
 from rackhand.core.states import DeviceRunStatus, StepStatus
 from rackhand.engine import playbooks
 from rackhand.engine.runs import load_run
-from rackhand.store import artifacts, device_runs, runs, steps
+from rackhand.store import artifacts, device_runs, run_secrets, runs, steps
 from rackhand.store.artifacts import ArtifactRow
 from rackhand.store.db import Tx
 from rackhand.store.device_runs import DeviceRunRow
@@ -74,7 +74,8 @@ class RunHeatmap:
 
 @dataclass(frozen=True, slots=True)
 class RunDetail:
-    """GET /api/runs/{id}; with `since`, `heatmap.devices` holds only what changed and `full` is false."""
+    """GET /api/runs/{id}; with `since`, `heatmap.devices` holds only what changed and `full` is false.
+    `secrets` are names; nobody gets the values but the nodes."""
 
     run: RunView
     policy: dict[str, Any]
@@ -83,6 +84,7 @@ class RunDetail:
     last_error_message: str | None
     rev: int
     full: bool
+    secrets: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,17 +176,17 @@ def get_run(tx: Tx, run_id: str, since: int | None = None, view: str = "plain") 
     run = load_run(tx, run_id)
     if view == "packed":
         statuses = (DeviceRunStatus(status) for _, status in device_runs.cells(tx, run_id))
-        return _detail(run, RunHeatmap(heatmap.pack(map(heatmap.activity, statuses)), []), is_full=True)
+        return _detail(tx, run, RunHeatmap(heatmap.pack(map(heatmap.activity, statuses)), []), is_full=True)
     if since == run.rev:
         return None
     is_full = since is None or not 0 <= since < run.rev
     rows = device_runs.of_run(tx, run_id, since_rev=0 if is_full else since or 0)
     cells = [_cell(row) for row in rows]
     packed = heatmap.pack(cell.activity for cell in cells) if is_full else None
-    return _detail(run, RunHeatmap(packed, cells), is_full)
+    return _detail(tx, run, RunHeatmap(packed, cells), is_full)
 
 
-def _detail(run: RunRow, shown: RunHeatmap, is_full: bool) -> RunDetail:
+def _detail(tx: Tx, run: RunRow, shown: RunHeatmap, is_full: bool) -> RunDetail:
     return RunDetail(
         run=view_run(run),
         policy=run.policy.as_json(),
@@ -193,6 +195,7 @@ def _detail(run: RunRow, shown: RunHeatmap, is_full: bool) -> RunDetail:
         last_error_message=run.last_error_message,
         rev=run.rev,
         full=is_full,
+        secrets=sorted(run_secrets.get(tx, run.id)),
     )
 
 

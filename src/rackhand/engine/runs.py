@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,8 +21,9 @@ from rackhand.engine import playbooks, run_audit
 from rackhand.engine.closing import close
 from rackhand.engine.rollup import RunChange, settle
 from rackhand.engine.run_requests import Resolved, resolve
-from rackhand.store import inventory, leases, runs, steps
+from rackhand.store import inventory, leases, run_secrets, runs, steps
 from rackhand.store.db import Tx
+from rackhand.store.run_secrets import Sealed
 from rackhand.store.runs import RunRow
 
 MAX_DEVICE_RUNS = 100_000
@@ -87,7 +88,8 @@ class PlanView:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who asked for a run and how; of a rerun also its parent and what it repeats."""
+    """Who asked for a run, how and from where; of a rerun also its parent and what it repeats. `sealed`: the secrets of
+    the request, encrypted by whoever has the key: none is ever stored in another form."""
 
     trigger: str = "api"
     actor: str | None = None
@@ -95,6 +97,7 @@ class Origin:
     rerun: dict[str, Any] | None = None
     title: str | None = None
     remote_addr: str | None = None
+    sealed: Mapping[str, Sealed] = field(default_factory=dict)
 
 
 def plan_run(tx: Tx, request: dict[str, Any], ready: Sequence[Step] | None = None) -> PlanView:
@@ -137,6 +140,8 @@ def _choose(tx: Tx, resolved: Resolved) -> list[Candidate]:
 def create_run(tx: Tx, request: dict[str, Any], origin: Origin, ready: Sequence[Step] | None = None) -> Created:
     """Plan and store a run; a run of nothing but excluded devices is final at once. `ready`: as in `resolve`."""
     resolved = resolve(tx, request, ready)
+    if set(request["secrets"]) != set(origin.sealed):
+        raise RuntimeError("whoever makes a run seals its secrets first")
     planned = arrange(_choose(tx, resolved), resolved.policy)
     if resolved.is_adhoc:
         playbook_id, revision = playbooks.adhoc(tx, resolved.title, resolved.steps)
@@ -154,11 +159,12 @@ def insert_run(
         raise Invalid([FieldError("/target", "matches more than {n} devices", {"n": MAX_DEVICE_RUNS})])
     run = _run_row(tx, resolved, revision, planned, origin)
     runs.add(tx, run, origin.rerun)
+    run_secrets.add(tx, run.id, origin.sealed)
     count = len(resolved.steps)
     leases.add(tx, run.id, planned, step_count=count, deadline_at=run.deadline_at, policy=resolved.policy)
     queued = [p for p in planned if p.status is DeviceRunStatus.QUEUED]
     inventory.set_activity(tx, [(p.device.id, 0, run.id, tx.now) for p in queued])
-    run_audit.note(tx, run, resolved, [p.device_index for p in queued], origin.remote_addr)
+    run_audit.note(tx, run, resolved, [p.device_index for p in queued], origin.remote_addr, sorted(origin.sealed))
     wake = frozenset(p.device.node_id for p in queued if p.device.node_id)
     return Created(CreatedRun(run.id, run.status.value, run.counts), wake)
 

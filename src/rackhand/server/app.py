@@ -40,6 +40,7 @@ from rackhand.server.openapi import document
 from rackhand.server.retention import remove_old
 from rackhand.server.room import Parts
 from rackhand.server.settings import Settings
+from rackhand.server.vault import open_vault
 from rackhand.server.wakeups import Wakeups
 from rackhand.server.web import problems
 from rackhand.server.web.routes import MODULES as WEB_MODULES
@@ -122,6 +123,7 @@ def _furnish(database: Database, settings: Settings) -> Parts:
         ticker=Ticker(tick, periods.sweep_ms, metrics),
         callbacks=CallbackWriter(database, periods, wakeups.wake, settings.callback_queue),
         attempts=Attempts(),
+        vault=open_vault(settings.secret_key, settings.data),
     )
 
 

@@ -11,6 +11,7 @@ from rackhand.server.attempts import Attempts
 from rackhand.server.background import Ticker
 from rackhand.server.metrics import Metrics
 from rackhand.server.settings import Settings
+from rackhand.server.vault import Vault
 from rackhand.server.wakeups import Wakeups
 from rackhand.store.blobs import BlobStore
 from rackhand.store.db import Database
@@ -19,7 +20,7 @@ from rackhand.store.schema import SchemaState, check
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One server's database, settings, long-poll hub, metrics, file stores (uploads, artifacts), login counters."""
+    """One server's database, settings, long-poll hub, metrics, file stores (uploads, artifacts), logins, vault."""
 
     db: Database
     settings: Settings
@@ -31,6 +32,7 @@ class Parts:
     ticker: Ticker
     callbacks: CallbackWriter
     attempts: Attempts
+    vault: Vault
 
     async def check_schema(self) -> SchemaState:
         return await check(self.db)

@@ -105,6 +105,12 @@ class Settings:
             _bootstrap, "An admin API token that is valid while it is set, for automation; at least 32 characters"
         ),
     )
+    secret_key: str = field(
+        default="",
+        metadata=_about(
+            _bootstrap, "Seals the secrets of runs; the same for all replicas; empty: a file in the data folder"
+        ),
+    )
     log_format: str = field(default="text", metadata=_about(_log_format, "text or json"))
     max_body_bytes: int = field(
         default=16_777_216, metadata=_about(_whole(1024, 1 << 30), "Largest request body, uploads left out")

@@ -72,10 +72,8 @@ def page(tx: Tx, filters: Filters, after: tuple[Millis, str] | None, limit: int)
 
 
 def _conditions(filters: Filters) -> list[Any]:
-    found: list[Any] = []
-    for name in ("actor", "subject"):
-        if getattr(filters, name) is not None:
-            found.append(audit_log.c[name] == getattr(filters, name))
+    given = {name: getattr(filters, name) for name in ("actor", "subject")}
+    found: list[Any] = [audit_log.c[name] == value for name, value in given.items() if value is not None]
     if filters.action is not None:
         family = audit_log.c.action.startswith(f"{filters.action}.", autoescape=True)
         found.append((audit_log.c.action == filters.action) | family)

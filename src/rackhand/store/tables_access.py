@@ -1,4 +1,4 @@
-"""Tables of who may do what and who did it: people, identities, tokens, sessions, audit, idempotency. Secrets as hashes."""
+"""Tables of who may do what and who did it: people, tokens, sessions, audit, idempotency. Secrets as hashes."""
 
 from sqlalchemy import Boolean, Integer, Table, Text, UniqueConstraint
 

@@ -14,9 +14,7 @@ from rackhand.server.room import Room
 
 @get(
     "/api/audit",
-    **operation(
-        "Who did what, newest first", role=Role.ADMIN, query=PAGE | FILTERS, answers={200: Page[AuditEntry]}
-    ),
+    **operation("Who did what, newest first", role=Role.ADMIN, query=PAGE | FILTERS, answers={200: Page[AuditEntry]}),
 )
 async def list_audit(request: Request, room: Room) -> Response:
     return answer(await room.db.read(audit_log.read, read_query(request)))

@@ -27,6 +27,7 @@ from rackhand.server.contract import (
 from rackhand.server.render import to_json
 from rackhand.server.room import Room
 from rackhand.store.db import Tx
+from rackhand.store.run_secrets import Sealed
 
 _TRIGGERS = {"ui": "ui", "cli": "cli"}
 _FILTERS = {
@@ -37,15 +38,11 @@ _FILTERS = {
 _EXPORT_TYPES = {"junit": "application/xml", "csv": "text/csv", "json": "application/json"}
 
 
-def _origin(request: Request) -> Origin:
-    """The trigger that the caller names (X-Rackhand-Client: ui or cli), and the actor."""
+def _origin(request: Request, sealed: dict[str, Sealed]) -> Origin:
+    """The trigger that the caller names (X-Rackhand-Client: ui or cli), the actor, and the request's secrets."""
     trigger = _TRIGGERS.get(request.headers.get("x-rackhand-client", ""), "api")
     actor = actor_of(request)
-    return Origin(trigger, actor.name, remote_addr=actor.remote_addr)
-
-
-def _create(tx: Tx, request: Request, body: dict[str, Any]) -> Created:
-    return runs.create_run(tx, body, _origin(request))
+    return Origin(trigger, actor.name, remote_addr=actor.remote_addr, sealed=sealed)
 
 
 @post(
@@ -62,7 +59,8 @@ def _create(tx: Tx, request: Request, body: dict[str, Any]) -> Created:
 )
 async def create(request: Request, room: Room) -> Response:
     body = await read_body(request)
-    created = await room.db.write(_create, request, body)
+    origin = _origin(request, room.vault.seal(body["secrets"]))
+    created = await room.db.write(runs.create_run, body, origin)
     room.wakeups.wake_all(created.wake)
     return answer(created.view, 201)
 

@@ -77,6 +77,8 @@ async def pull(request: Request, room: Room) -> Response:
         while True:
             found = await room.db.write(_pull, request, body, room)
             left = deadline - loop.time()
+            for job in found.jobs:
+                room.vault.open(job)
             if found.jobs or found.scans or found.cancelled or left <= 0 or room.wakeups.is_closed:
                 return answer(msgspec.json.encode(found))
             await ticket.wait(min(left, _LOOK_AGAIN_S) if room.db.dialect == "postgresql" else left)
