@@ -36,6 +36,7 @@ from rackhand.server.background import Ticker
 from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
 from rackhand.server.gate import Gate
 from rackhand.server.metrics import Metrics
+from rackhand.server.oidc import Provider
 from rackhand.server.openapi import document
 from rackhand.server.retention import remove_old
 from rackhand.server.room import Parts
@@ -124,6 +125,7 @@ def _furnish(database: Database, settings: Settings) -> Parts:
         callbacks=CallbackWriter(database, periods, wakeups.wake, settings.callback_queue),
         attempts=Attempts(),
         vault=open_vault(settings.secret_key, settings.data),
+        provider=Provider(settings),
     )
 
 

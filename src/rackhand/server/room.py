@@ -10,6 +10,7 @@ from rackhand.engine.callbacks import CallbackWriter
 from rackhand.server.attempts import Attempts
 from rackhand.server.background import Ticker
 from rackhand.server.metrics import Metrics
+from rackhand.server.oidc import Provider
 from rackhand.server.settings import Settings
 from rackhand.server.vault import Vault
 from rackhand.server.wakeups import Wakeups
@@ -20,7 +21,8 @@ from rackhand.store.schema import SchemaState, check
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One server's database, settings, long-poll hub, metrics, file stores (uploads, artifacts), logins, vault."""
+    """One server's database, settings, long-poll hub, metrics, file stores (uploads, artifacts), logins, vault,
+    provider."""
 
     db: Database
     settings: Settings
@@ -33,6 +35,12 @@ class Parts:
     callbacks: CallbackWriter
     attempts: Attempts
     vault: Vault
+    provider: Provider
+
+    @property
+    def provider_name(self) -> str:
+        """What the login page calls the provider; empty where there is none."""
+        return self.settings.oidc_name if self.settings.oidc_issuer else ""
 
     async def check_schema(self) -> SchemaState:
         return await check(self.db)
