@@ -6,7 +6,7 @@ import pytest
 
 from rackhand.engine.access import Role
 from rackhand.server.contract import NODE, PUBLIC
-from rackhand.server.fake import BOOTSTRAP, ServerPlace
+from rackhand.server.fake import BOOTSTRAP, Api, ServerPlace
 
 ASSET = {"title": "Look", "kind": "shell", "params": {"command": "id"}}
 
@@ -183,14 +183,19 @@ def test_every_route_declares_who_may_call_it(server: ServerPlace) -> None:
     asyncio.run(story())
 
 
+async def until_waiting(api: Api) -> None:
+    """Until a long poll is open."""
+    while not api.room.wakeups.waiting:  # noqa: ASYNC110 - the hub has no event for this
+        await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize("by", ["rotate", "delete"])
 def test_an_open_long_poll_ends_at_once_when_its_token_is_revoked(server: ServerPlace, by: str) -> None:
     async def story() -> None:
         async with server.open() as api:
             node = await api.node("PC-01")
             poll = asyncio.create_task(node.post("/api/nodes/pull", json={"node_id": "PC-01", "wait_ms": 30_000}))
-            while not api.room.wakeups.waiting:
-                await asyncio.sleep(0)
+            await asyncio.wait_for(until_waiting(api), 20)
 
             if by == "rotate":
                 await api.post("/api/nodes/PC-01/rotate")

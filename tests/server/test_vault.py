@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import select
 
 from rackhand.engine.fake import Lab
@@ -23,9 +22,8 @@ KEY = "a key that two replicas share, 32+"
 
 async def rack(api: Api) -> Api:
     """A device on PC-01, and the node."""
-    node = await api.node("PC-01")
-    await Lab(api.db, api.clock).beat("PC-01", 1)
-    return node
+    await Lab(api.db, api.clock).node("PC-01", 1)
+    return api.using((await api.post("/api/nodes/PC-01/rotate")).json()["token"])
 
 
 async def jobs(node: Api) -> list[dict[str, Any]]:
@@ -69,27 +67,50 @@ def test_a_rerun_has_the_secrets_of_its_run(server: ServerPlace) -> None:
     asyncio.run(story())
 
 
-@pytest.mark.parametrize(
-    ("change", "path", "message"),
-    [
-        ({"secrets": {}}, "/steps/0/params/command", "uses secrets.pin, which the run gives no value"),
-        ({"secrets": {}, "params": {"pin": PIN}}, "/steps/0/params/command", "uses secrets.pin"),
-        ({"secrets": {"pin": "123"}}, "/secrets/pin", "must have at least 4 characters"),
-        ({"secrets": {"p-n": PIN}}, "/secrets/p-n", "must be a name of letters"),
-    ],
+WRONG: tuple[tuple[dict[str, Any], str, str], ...] = (
+    ({"secrets": {}}, "/steps/0/params/command", "uses secrets.pin, which the run gives no value"),
+    ({"secrets": {}, "params": {"pin": PIN}}, "/steps/0/params/command", "uses secrets.pin"),
+    ({"secrets": {"pin": "123"}}, "/secrets/pin", "must have at least 4 characters"),
+    ({"secrets": {"p-n": PIN}}, "/secrets/p-n", "must be a name of letters"),
 )
-def test_a_run_without_its_secrets_is_refused(
-    server: ServerPlace, change: dict[str, Any], path: str, message: str
-) -> None:
+
+
+def test_a_run_without_its_secrets_is_refused(server: ServerPlace) -> None:
     async def story() -> None:
         async with server.open() as api:
             await rack(api)
-            answer = await api.post("/api/runs", json=RUN | change)
+            for change, path, message in WRONG:
+                answer = await api.post("/api/runs", json=RUN | change)
 
-            assert answer.status_code == 422
-            (error,) = answer.json()["errors"]
-            assert (error["path"], message in error["message"]) == (path, True)
-            assert PIN not in answer.text
+                assert answer.status_code == 422
+                error = answer.json()["errors"][0]
+                assert (error["path"], message in error["message"]) == (path, True)
+                assert PIN not in answer.text
+
+    asyncio.run(story())
+
+
+def test_the_pages_ask_for_secrets_and_never_show_them_again(server: ServerPlace) -> None:
+    async def story() -> None:
+        async with server.open() as api:
+            await rack(api)
+            kim = await api.person()
+            asset = (await api.make("/api/command-assets", {"title": "Unlock", **STEP}))["id"]
+            shown = (await kim.get(f"/commands/{asset}")).text
+            assert 'name="/secrets/pin"' in shown
+            assert 'type="password"' in shown
+
+            refused = await kim.post(f"/commands/{asset}/try", data={"/index": "99", "/secrets/pin": PIN})
+            assert (refused.status_code, PIN in refused.text) == (422, False)
+            tried = await kim.post(f"/commands/{asset}/try", data={"/index": "1", "/secrets/pin": PIN})
+            assert (tried.status_code, PIN in (await kim.get(tried.headers["location"])).text) == (303, False)
+
+            draft = {"/steps/0/asset_id": asset, "/run/target/scope": "all", "/run/secrets/pin": PIN}
+            plan = (await kim.post("/playbooks/preview", data=draft)).text
+            assert ('name="/run/secrets/pin"' in plan, PIN in plan) == (True, False)
+            started = await kim.post("/playbooks", data=draft | {"do": "run"})
+            assert (started.status_code, PIN in (await kim.get(started.headers["location"])).text) == (303, False)
+            assert not any(PIN in text for text in await api.db.read(stored))
 
     asyncio.run(story())
 

@@ -50,7 +50,9 @@ class AgentPeriods:
 
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
-    """`endpoints` are TCP devices (`host:port`) to keep attached; `adb_path` beats the search for a binary."""
+    """`endpoints` are TCP devices (`host:port`) to keep attached; `adb_path` beats the search for a binary.
+    `ca_file`: who may vouch for an https server, and nobody else may; None: who the system trusts. `server_name`: the name
+    in its certificate, where that is not the host of `server`. There is no way not to verify."""
 
     server: str
     node_id: str
@@ -61,6 +63,8 @@ class AgentSettings:
     capacity: int = DEFAULT_CAPACITY
     endpoints: tuple[str, ...] = ()
     cache_bytes: int = 4 * 1024**3
+    ca_file: Path | None = None
+    server_name: str = ""
     periods: AgentPeriods = field(default_factory=AgentPeriods)
 
     @property

@@ -27,6 +27,10 @@ Endpoints = Annotated[
 ]
 EndpointsFile = Annotated[Path | None, typer.Option("--endpoints-file", help="File with one host:port a line")]
 Capacity = Annotated[int, typer.Option("--capacity", min=1, max=1000, help="Most devices that work at once")]
+CaFile = Annotated[
+    Path | None, typer.Option("--ca-file", envvar="RACKHAND_CA_FILE", help="PEM file of who vouches for the server")
+]
+ServerName = Annotated[str, typer.Option("--server-name", help="Name in the server's certificate, if not its host")]
 DATA = Path("rackhand-agent-data")
 
 
@@ -42,6 +46,8 @@ def agent(
     endpoint: Endpoints = None,
     endpoints_file: EndpointsFile = None,
     capacity: Capacity = 32,
+    ca_file: CaFile = None,
+    server_name: ServerName = "",
 ) -> None:
     """Run the node agent: it drives the devices of this machine until it gets a signal."""
     if ctx.invoked_subcommand is not None:
@@ -54,7 +60,7 @@ def agent(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with reported():
         wanted = read_endpoints(endpoint or [], endpoints_file)
-        settings = make_settings(server, node_id, token, data, adb_port, adb, wanted, capacity)
+        settings = make_settings(server, node_id, token, data, adb_port, adb, wanted, capacity, ca_file, server_name)
         code = asyncio.run(main.serve_agent(settings))
     raise SystemExit(code)
 
@@ -70,6 +76,8 @@ def install_(
     endpoint: Endpoints = None,
     endpoints_file: EndpointsFile = None,
     capacity: Capacity = 32,
+    ca_file: CaFile = None,
+    server_name: ServerName = "",
     is_json: Annotated[bool, typer.Option("--json", help="Print data as JSON")] = False,
 ) -> None:
     """Write the unit that starts the agent with this machine (systemd, launchd or the Windows Task Scheduler)."""
@@ -77,7 +85,9 @@ def install_(
 
     with reported():
         wanted = read_endpoints(endpoint or [], endpoints_file)
-        settings = make_settings(server, node_id, token, data.absolute(), adb_port, adb, wanted, capacity)
+        settings = make_settings(
+            server, node_id, token, data.absolute(), adb_port, adb, wanted, capacity, ca_file, server_name
+        )
         token_file = settings.data_dir / "token"
         unit = install.make_unit(sys.platform, command_of(settings), token_file, Path.home())
         install.install(unit, token, token_file)
@@ -98,6 +108,8 @@ def make_settings(
     adb: Path | None,
     endpoints: tuple[str, ...],
     capacity: int,
+    ca_file: Path | None = None,
+    server_name: str = "",
 ) -> "AgentSettings":
     """The settings of an agent; a missing one ends the command with code 2 and names all that are missing."""
     from rackhand.agent.settings import AgentPeriods, AgentSettings
@@ -109,7 +121,19 @@ def make_settings(
     if not server.startswith(("http://", "https://")):
         fail(f"--server must be an http or https URL, not {server!r}", Exit.USAGE)
     periods = AgentPeriods.read(os.environ)
-    return AgentSettings(server, node_id, token, data, adb_port, adb, capacity, endpoints, periods=periods)
+    return AgentSettings(
+        server,
+        node_id,
+        token,
+        data,
+        adb_port,
+        adb,
+        capacity,
+        endpoints,
+        ca_file=ca_file,
+        server_name=server_name,
+        periods=periods,
+    )
 
 
 def read_endpoints(given: list[str], file: Path | None) -> tuple[str, ...]:
@@ -132,6 +156,10 @@ def command_of(settings: "AgentSettings") -> list[str]:
     words += ["--capacity", str(settings.capacity)]
     if settings.adb_path is not None:
         words += ["--adb", str(settings.adb_path.absolute())]
+    if settings.ca_file is not None:
+        words += ["--ca-file", str(settings.ca_file.absolute())]
+    if settings.server_name:
+        words += ["--server-name", settings.server_name]
     for endpoint in settings.endpoints:
         words += ["--endpoint", endpoint]
     return words

@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -93,11 +94,21 @@ def check_binding(settings: Settings) -> None:
     """SettingError for an address beyond loopback that nobody encrypts."""
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise SettingError("RACKHAND_TLS_CERT and RACKHAND_TLS_KEY belong together; only one is set")
+    if settings.tls_cert:
+        _require_usable(settings)
     if not (is_loopback(settings.host) or settings.tls_cert or settings.behind_proxy):
         raise SettingError(
             f"RACKHAND_HOST: {settings.host} is reachable from other machines and tokens would travel in clear text; "
             "set tls_cert and tls_key, or behind_proxy if a proxy ends TLS"
         )
+
+
+def _require_usable(settings: Settings) -> None:
+    """SettingError if certificate and key cannot be read or do not belong together."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingError(f"RACKHAND_TLS_CERT and RACKHAND_TLS_KEY cannot be used: {error}") from error
 
 
 def is_loopback(host: str) -> bool:

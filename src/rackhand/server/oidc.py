@@ -125,7 +125,7 @@ class Provider:
                 if is_last:
                     _log.warning("an ID token does not hold", reason=f"{type(error).__name__}: {error}")
                     raise NotAllowed(
-                        "what the provider said of you does not hold; nobody was logged in: try again or ask an administrator",
+                        "what the provider said of you does not hold; nobody was logged in: ask an administrator",
                         code="oidc",
                     ) from error
         raise AssertionError  # pragma: no cover
