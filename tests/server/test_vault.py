@@ -15,7 +15,7 @@ from rackhand.store.tables import idempotency_keys, run_secrets
 from rackhand.wire.messages import Job, JobDevice, LeaseGrant
 
 PIN = "4711-0815"
-STEP = {"kind": "shell", "params": {"command": "input text {{ secrets.pin }}"}}
+STEP: dict[str, Any] = {"kind": "shell", "params": {"command": "input text {{ secrets.pin }}"}}
 RUN = {"steps": [STEP], "target": {"scope": "indexes", "indexes": "1"}, "secrets": {"pin": PIN}}
 KEY = "a key that two replicas share, 32+"
 
@@ -105,7 +105,8 @@ def test_the_pages_ask_for_secrets_and_never_show_them_again(server: ServerPlace
             tried = await kim.post(f"/commands/{asset}/try", data={"/index": "1", "/secrets/pin": PIN})
             assert (tried.status_code, PIN in (await kim.get(tried.headers["location"])).text) == (303, False)
 
-            draft = {"/steps/0/asset_id": asset, "/run/target/scope": "all", "/run/secrets/pin": PIN}
+            command = {"/steps/0/asset_id": asset, "/steps/0/params/command": STEP["params"]["command"]}
+            draft = command | {"/run/target/scope": "all", "/run/secrets/pin": PIN}
             plan = (await kim.post("/playbooks/preview", data=draft)).text
             assert ('name="/run/secrets/pin"' in plan, PIN in plan) == (True, False)
             started = await kim.post("/playbooks", data=draft | {"do": "run"})
@@ -118,7 +119,7 @@ def test_the_pages_ask_for_secrets_and_never_show_them_again(server: ServerPlace
 def job_with(sealed: dict[str, str]) -> Job:
     lease = LeaseGrant(token="t", epoch=1, ttl_ms=1, expires_at="2026-11-22T10:00:00Z")
     device = JobDevice(index=1, serial="S", runtime_handle="S")
-    whole = {"steps": [], "first_step_index": 0, "dice_index": 1, "seed": 1, "policy": {}, "params": {}}
+    whole: dict[str, Any] = {"steps": [], "first_step_index": 0, "dice_index": 1, "seed": 1, "policy": {}, "params": {}}
     return Job(lease=lease, run_id="r", device=device, secrets=sealed, **whole)
 
 

@@ -46,11 +46,12 @@ class ServerClient:
 
     def __init__(self, settings: AgentSettings, time: ServerTime) -> None:
         self._base = settings.server.rstrip("/")
-        self._server_name = settings.server_name or None
+        is_https = self._base.startswith("https://")
+        self._server_name = (settings.server_name or None) if is_https else None
         self._time = time
         self._session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {settings.token}", "X-Rackhand-Protocol": str(PROTOCOL)},
-            connector=aiohttp.TCPConnector(limit=32, ssl=tls_context(settings.ca_file)),
+            connector=aiohttp.TCPConnector(limit=32, ssl=tls_context(settings.ca_file) if is_https else True),
             auto_decompress=True,
         )
 

@@ -51,8 +51,8 @@ class AgentPeriods:
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
     """`endpoints` are TCP devices (`host:port`) to keep attached; `adb_path` beats the search for a binary.
-    `ca_file`: who may vouch for an https server, and nobody else may; None: who the system trusts. `server_name`: the name
-    in its certificate, where that is not the host of `server`. There is no way not to verify."""
+    `ca_file`: who may vouch for an https server, and nobody else may; None: who the system trusts. `server_name`: the
+    name in its certificate, where that is not the host of `server`. There is no way not to verify."""
 
     server: str
     node_id: str

@@ -100,8 +100,6 @@ def _openings(text: T, forms: tuple[T, ...]) -> Iterator[int]:
 
 
 def _replaced(text: T, forms: tuple[T, ...], mask: T) -> T:
-    parts, after = [], 0
-    for start, end in _spans(text, forms):
-        parts += [text[after:start], mask]
-        after = end
-    return mask[:0].join([*parts, text[after:]])
+    for start, end in reversed(_spans(text, forms)):
+        text = text[:start] + mask + text[end:]
+    return text

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -73,11 +74,12 @@ class Provider:
     def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
         path = urlsplit(request.path).path
         self.asked.append(path)
-        shown = {
+        answers: dict[str, Callable[[], dict[str, Any]]] = {
             "/.well-known/openid-configuration": self._metadata,
-            "/keys": lambda: KeySet([self.published or self.key]).as_dict(private=False),
+            "/keys": lambda: dict(KeySet([self.published or self.key]).as_dict(private=False)),
             "/token": lambda: self._token(request, body),
-        }[path]()
+        }
+        shown = answers[path]()
         content = json.dumps(shown).encode()
         request.send_response(400 if "error" in shown else 200)
         request.send_header("Content-Type", "application/json")

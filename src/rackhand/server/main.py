@@ -70,6 +70,7 @@ def run(settings: Settings, ready: Ready) -> None:
 async def serve(settings: Settings, ready: Ready) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called once it answers. SettingError or Conflict before that."""
     check_binding(settings)
+    check_tls(settings)
     settings.data.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(bind(settings)) as sock:
         database = make_database(
@@ -94,8 +95,6 @@ def check_binding(settings: Settings) -> None:
     """SettingError for an address beyond loopback that nobody encrypts."""
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise SettingError("RACKHAND_TLS_CERT and RACKHAND_TLS_KEY belong together; only one is set")
-    if settings.tls_cert:
-        _require_usable(settings)
     if not (is_loopback(settings.host) or settings.tls_cert or settings.behind_proxy):
         raise SettingError(
             f"RACKHAND_HOST: {settings.host} is reachable from other machines and tokens would travel in clear text; "
@@ -103,8 +102,10 @@ def check_binding(settings: Settings) -> None:
         )
 
 
-def _require_usable(settings: Settings) -> None:
+def check_tls(settings: Settings) -> None:
     """SettingError if certificate and key cannot be read or do not belong together."""
+    if not settings.tls_cert:
+        return
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
     except (OSError, ssl.SSLError) as error:
