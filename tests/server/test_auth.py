@@ -63,7 +63,8 @@ def test_every_page_but_the_login_sends_there(server: ServerPlace) -> None:
                         if method == "GET":
                             assert answer.headers["location"].startswith("/login?next=/"), url
 
-            assert seen == {"/login", "/login/{secret}", "/logout", "/static/dist/{name}"}
+            oidc = {"/login/oidc", "/login/oidc/callback"}
+            assert seen == {"/login", "/login/{secret}", "/logout", "/static/dist/{name}"} | oidc
 
     asyncio.run(story())
 
