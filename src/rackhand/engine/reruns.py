@@ -13,7 +13,7 @@ from rackhand.core.states import UNKNOWN_OUTCOMES, DeviceRunStatus, StepStatus
 from rackhand.engine import playbooks
 from rackhand.engine.run_requests import Resolved
 from rackhand.engine.runs import Created, Origin, insert_run, load_run, refuse_open
-from rackhand.store import device_runs, inventory, steps
+from rackhand.store import device_runs, inventory, run_secrets, steps
 from rackhand.store.db import Tx
 from rackhand.store.device_runs import DeviceRunRow
 from rackhand.store.runs import RunRow
@@ -32,7 +32,7 @@ RERUN = Record(
 _DONE = (StepStatus.SUCCEEDED.value, StepStatus.SKIPPED.value)
 
 
-def rerun(tx: Tx, run_id: str, request: dict[str, Any], actor: str | None) -> Created:
+def rerun(tx: Tx, run_id: str, request: dict[str, Any], actor: str | None, remote_addr: str | None = None) -> Created:
     """A new run over the device runs of `run_id` with these outcomes; Conflict while it is unfinished."""
     parent = load_run(tx, run_id)
     refuse_open(parent)
@@ -56,7 +56,7 @@ def rerun(tx: Tx, run_id: str, request: dict[str, Any], actor: str | None) -> Cr
         seed=parent.seed if request["dice"] == "same" else None,
         rollout=request["rollout"],
     )
-    origin = Origin("rerun", actor, parent.id, request)
+    origin = Origin("rerun", actor, parent.id, request, remote_addr=remote_addr, sealed=run_secrets.get(tx, parent.id))
     return insert_run(tx, resolved, (parent.playbook_id, parent.playbook_revision), planned, origin)
 
 

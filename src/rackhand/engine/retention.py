@@ -6,7 +6,7 @@ which the next pass removes; never contents that nothing names.
 
 from dataclasses import dataclass
 
-from rackhand.engine import preferences
+from rackhand.engine import audit_log, preferences
 from rackhand.engine.preferences import DAY_MS
 from rackhand.store import health, retention
 from rackhand.store.db import Tx
@@ -19,6 +19,7 @@ class Removed:
 
     runs: int = 0
     events: int = 0
+    audit: int = 0
 
 
 def due_runs(tx: Tx) -> OldRuns:
@@ -28,7 +29,8 @@ def due_runs(tx: Tx) -> OldRuns:
 
 
 def remove(tx: Tx, due: OldRuns) -> Removed:
-    """Remove a batch of these runs and some old events."""
+    """Remove a batch of these runs, some old events and some old rows of the audit log."""
     before = tx.now - preferences.read(tx).retention.event_days * DAY_MS
     gone = retention.remove_runs(tx, due) if due.ids else 0
-    return Removed(gone, retention.remove_events(tx, before) + health.remove_events(tx, before))
+    events = retention.remove_events(tx, before) + health.remove_events(tx, before)
+    return Removed(gone, events, audit_log.forget(tx))

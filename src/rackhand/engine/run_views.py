@@ -11,7 +11,7 @@ from rackhand.core.playbook import Step
 from rackhand.core.states import DeviceRunStatus, StepStatus
 from rackhand.engine import playbooks
 from rackhand.engine.runs import load_run
-from rackhand.store import artifacts, device_runs, rollouts, runs, steps
+from rackhand.store import artifacts, device_runs, rollouts, run_secrets, runs, steps
 from rackhand.store.artifacts import ArtifactRow
 from rackhand.store.db import Tx
 from rackhand.store.device_runs import DeviceRunRow
@@ -99,7 +99,7 @@ class RunHeatmap:
 @dataclass(frozen=True, slots=True)
 class RunDetail:
     """GET /api/runs/{id}; with `since`, `heatmap.devices` holds only what changed and `full` is false. `waves` is empty
-    without a rollout."""
+    without a rollout. `secrets` are names; nobody gets the values but the nodes."""
 
     run: RunView
     policy: dict[str, Any]
@@ -109,6 +109,7 @@ class RunDetail:
     rev: int
     full: bool
     waves: list[WaveView]
+    secrets: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +235,7 @@ def _detail(tx: Tx, run: RunRow, shown: RunHeatmap, is_full: bool) -> RunDetail:
         rev=run.rev,
         full=is_full,
         waves=_waves(tx, run),
+        secrets=sorted(run_secrets.get(tx, run.id)),
     )
 
 

@@ -18,13 +18,14 @@ from rackhand.core.progress import empty_counts, roll_up
 from rackhand.core.rollout import Rollout, in_waves
 from rackhand.core.states import ROLLOUT, RUN, DeviceRunStatus, RolloutState, RunStatus, move
 from rackhand.core.target import format_indexes, select
-from rackhand.engine import playbooks
+from rackhand.engine import playbooks, run_audit
 from rackhand.engine.closing import close
 from rackhand.engine.facts import RunMoved
 from rackhand.engine.rollup import RunChange, settle
 from rackhand.engine.run_requests import Resolved, resolve
-from rackhand.store import inventory, leases, runs, steps
+from rackhand.store import inventory, leases, run_secrets, runs, steps
 from rackhand.store.db import Tx
+from rackhand.store.run_secrets import Sealed
 from rackhand.store.runs import RunRow
 
 MAX_DEVICE_RUNS = 100_000
@@ -101,13 +102,16 @@ class PlanView:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who asked for a run and how; of a rerun also its parent and what it repeats."""
+    """Who asked for a run, how and from where; of a rerun also its parent and what it repeats. `sealed`: the secrets of
+    the request, encrypted by whoever has the key: none is ever stored in another form."""
 
     trigger: str = "api"
     actor: str | None = None
     parent_run_id: str | None = None
     rerun: dict[str, Any] | None = None
     title: str | None = None
+    remote_addr: str | None = None
+    sealed: Mapping[str, Sealed] = field(default_factory=dict)
 
 
 def plan_run(tx: Tx, request: dict[str, Any], ready: Sequence[Step] | None = None) -> PlanView:
@@ -176,10 +180,12 @@ def _choose(tx: Tx, resolved: Resolved) -> list[Candidate]:
 def create_run(tx: Tx, request: dict[str, Any], origin: Origin, ready: Sequence[Step] | None = None) -> Created:
     """Plan and store a run; a run of nothing but excluded devices is final at once. `ready`: as in `resolve`."""
     resolved = resolve(tx, request, ready)
+    if set(request["secrets"]) != set(origin.sealed):
+        raise RuntimeError("whoever makes a run seals its secrets first")
     planned = arrange(_choose(tx, resolved), resolved.policy)
     if resolved.is_adhoc:
         playbook_id, revision = playbooks.adhoc(tx, resolved.title, resolved.steps)
-        origin = Origin("adhoc", origin.actor) if origin.trigger == "api" else origin
+        origin = replace(origin, trigger="adhoc") if origin.trigger == "api" else origin
     else:
         playbook_id, revision = resolved.playbook_id or "", resolved.playbook_revision or 0
     return insert_run(tx, resolved, (playbook_id, revision), planned, origin)
@@ -196,10 +202,12 @@ def insert_run(
     run = _with_rollout(_run_row(tx, resolved, revision, planned, origin, seed), rollout)
     runs.add(tx, run, origin.rerun)
     tx.tell(RunMoved.of(run, run.status, tx.now))
+    run_secrets.add(tx, run.id, origin.sealed)
     count = len(resolved.steps)
     leases.add(tx, run.id, planned, step_count=count, deadline_at=run.deadline_at, policy=resolved.policy)
     queued = [p for p in planned if p.status is DeviceRunStatus.QUEUED]
     inventory.set_activity(tx, [(p.device.id, 0, run.id, tx.now) for p in queued])
+    run_audit.note(tx, run, resolved, [p.device_index for p in queued], origin.remote_addr, sorted(origin.sealed))
     wake = frozenset(p.device.node_id for p in queued if p.device.node_id and p.wave == run.open_wave)
     return Created(CreatedRun(run.id, run.status.value, run.counts), wake)
 

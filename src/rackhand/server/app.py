@@ -16,6 +16,7 @@ from rackhand.engine.sweep import sweep
 from rackhand.server import health, idempotency, wheel
 from rackhand.server.api import (
     artifacts,
+    audit,
     catalog,
     dashboard,
     devices,
@@ -31,16 +32,18 @@ from rackhand.server.api import (
 )
 from rackhand.server.api import settings as workspace_settings
 from rackhand.server.attempts import Attempts
-from rackhand.server.auth import authorise
+from rackhand.server.auth import authorise, require_declared
 from rackhand.server.background import Ticker
 from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
 from rackhand.server.disks import Disks
 from rackhand.server.gate import Gate
 from rackhand.server.metrics import Metrics
+from rackhand.server.oidc import Provider
 from rackhand.server.openapi import document
 from rackhand.server.retention import remove_old
 from rackhand.server.room import Parts
 from rackhand.server.settings import Settings
+from rackhand.server.vault import open_vault
 from rackhand.server.wakeups import Wakeups
 from rackhand.server.web import problems
 from rackhand.server.web.routes import MODULES as WEB_MODULES
@@ -54,6 +57,7 @@ MODULES = (
     files,
     playbooks,
     tokens,
+    audit,
     runs,
     artifacts,
     dashboard,
@@ -86,6 +90,7 @@ def make_app(database: Database, settings: Settings, trace: Tracer = untraced) -
         request_max_body_size=settings.max_body_bytes,
         state=State({"room": room}),
     )
+    require_declared(app.routes)
     app.state.openapi = msgspec.json.encode(document(app.routes))
     app.asgi_handler = Gate(app.asgi_handler, settings.allowed_hosts, room.metrics)
     return app
@@ -124,6 +129,8 @@ def _furnish(database: Database, settings: Settings) -> Parts:
         callbacks=CallbackWriter(database, periods, wakeups.wake, settings.callback_queue),
         attempts=Attempts(),
         disks=Disks({"data": settings.data, "artifacts": settings.data / "artifacts"}, settings.min_free_mb),
+        vault=open_vault(settings.secret_key, settings.data),
+        provider=Provider(settings),
     )
 
 

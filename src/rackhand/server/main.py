@@ -5,6 +5,7 @@ import contextlib
 import ipaddress
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -73,6 +74,7 @@ def run(settings: Settings, ready: Ready) -> None:
 async def serve(settings: Settings, ready: Ready, trace: Tracer = untraced) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called once it answers. SettingError or Conflict before that."""
     check_binding(settings)
+    check_tls(settings)
     settings.data.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(bind(settings)) as sock:
         database = make_database(
@@ -102,6 +104,16 @@ def check_binding(settings: Settings) -> None:
             f"RACKHAND_HOST: {settings.host} is reachable from other machines and tokens would travel in clear text; "
             "set tls_cert and tls_key, or behind_proxy if a proxy ends TLS"
         )
+
+
+def check_tls(settings: Settings) -> None:
+    """SettingError if certificate and key cannot be read or do not belong together."""
+    if not settings.tls_cert:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingError(f"RACKHAND_TLS_CERT and RACKHAND_TLS_KEY cannot be used: {error}") from error
 
 
 def is_loopback(host: str) -> bool:

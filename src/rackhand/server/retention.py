@@ -5,6 +5,7 @@ from collections.abc import Callable
 import structlog
 
 from rackhand.engine import retention
+from rackhand.store.audit import ROWS_A_BATCH
 from rackhand.store.blobs import BlobStore
 from rackhand.store.db import Database
 from rackhand.store.retention import EVENTS_A_BATCH, OldRuns
@@ -25,9 +26,9 @@ async def remove_old(db: Database, artifacts: BlobStore, is_closing: Callable[[]
         removed = await db.write(retention.remove, due)
         await _delete(artifacts, due)  # what was uploaded in between
         runs += removed.runs
-        if removed.runs or removed.events:
-            _log.info("removed history", runs=removed.runs, events=removed.events)
-        if not due.ids and removed.events < EVENTS_A_BATCH:
+        if removed.runs or removed.events or removed.audit:
+            _log.info("removed history", runs=removed.runs, events=removed.events, audit=removed.audit)
+        if not due.ids and removed.events < EVENTS_A_BATCH and removed.audit < ROWS_A_BATCH:
             break
     return runs
 

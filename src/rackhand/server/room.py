@@ -13,7 +13,9 @@ from rackhand.server.attempts import Attempts
 from rackhand.server.background import Ticker
 from rackhand.server.disks import Disks
 from rackhand.server.metrics import Metrics
+from rackhand.server.oidc import Provider
 from rackhand.server.settings import Settings
+from rackhand.server.vault import Vault
 from rackhand.server.wakeups import Wakeups
 from rackhand.store.blobs import BlobStore
 from rackhand.store.db import Database, Tx
@@ -24,8 +26,8 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One server's database, settings, long-poll hub, metrics, file stores (uploads, artifacts), login counters,
-    disks."""
+    """One server's database, settings, long-poll hub, metrics, file stores (uploads, artifacts), logins, disks, vault,
+    provider."""
 
     db: Database
     settings: Settings
@@ -38,6 +40,8 @@ class Parts:
     callbacks: CallbackWriter
     attempts: Attempts
     disks: Disks
+    vault: Vault
+    provider: Provider
 
     async def begin(
         self, use_case: Callable[Concatenate[Tx, P], Created], /, *args: P.args, **kwargs: P.kwargs
@@ -47,6 +51,11 @@ class Parts:
         created = await self.db.write(use_case, *args, **kwargs)
         self.wakeups.wake_all(created.wake)
         return created
+
+    @property
+    def provider_name(self) -> str:
+        """What the login page calls the provider; empty where there is none."""
+        return self.settings.oidc_name if self.settings.oidc_issuer else ""
 
     async def check_schema(self) -> SchemaState:
         return await check(self.db)

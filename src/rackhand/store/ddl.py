@@ -32,8 +32,28 @@ def device_tasks(dialect: Dialect) -> str:
     )
 
 
+def append_only(dialect: Dialect) -> list[str]:
+    """The triggers that let nobody change a row of audit_log, or delete one that retention has not given up."""
+    kept = "coalesce((SELECT kept_from FROM audit_retention WHERE workspace_id = OLD.workspace_id), 0)"
+    if dialect == "sqlite":
+        refuse = "BEGIN SELECT RAISE(ABORT, 'audit_log is append-only'); END"
+        return [
+            f"CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log\n{refuse}",
+            f"CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log\nWHEN OLD.at >= {kept}\n{refuse}",
+        ]
+    return [
+        "CREATE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$\n"
+        f"BEGIN\nIF TG_OP = 'DELETE' AND OLD.at < {kept} THEN RETURN OLD; END IF;\n"
+        "RAISE EXCEPTION 'audit_log is append-only';\nEND $$",
+        "CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE ON audit_log\n"
+        "FOR EACH ROW EXECUTE FUNCTION refuse_audit_change()",
+        "CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log\n"
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()",
+    ]
+
+
 def statements(dialect: Dialect) -> list[str]:
-    """Everything that makes the schema, always in the same order: tables, indexes by name, the view."""
+    """Everything that makes the schema, always in the same order: tables, indexes by name, the view, the triggers."""
     made: list[str] = []
 
     def keep(statement: Any, *_: object, **__: object) -> None:
@@ -43,7 +63,7 @@ def statements(dialect: Dialect) -> list[str]:
     engine = create_mock_engine(_ADDRESS[dialect], keep)
     metadata.create_all(engine, checkfirst=False)
     indexes = sorted(text for text in made if _INDEX.match(text))
-    return [*(text for text in made if not _INDEX.match(text)), *indexes, device_tasks(dialect)]
+    return [*(text for text in made if not _INDEX.match(text)), *indexes, device_tasks(dialect), *append_only(dialect)]
 
 
 def split(script: str) -> list[str]:

@@ -4,7 +4,9 @@ from rackhand.store.metadata import metadata
 from rackhand.store.tables_access import (
     api_tokens,
     audit_log,
+    audit_retention,
     idempotency_keys,
+    identities,
     login_links,
     memberships,
     sessions,
@@ -33,7 +35,15 @@ from rackhand.store.tables_inventory import (
     unidentified_transports,
     workspaces,
 )
-from rackhand.store.tables_runs import COUNT_COLUMNS, artifacts, events, run_device_states, run_steps, runs
+from rackhand.store.tables_runs import (
+    COUNT_COLUMNS,
+    artifacts,
+    events,
+    run_device_states,
+    run_secrets,
+    run_steps,
+    runs,
+)
 
 __all__ = [
     "COUNT_COLUMNS",
@@ -41,6 +51,7 @@ __all__ = [
     "api_tokens",
     "artifacts",
     "audit_log",
+    "audit_retention",
     "channels",
     "command_assets",
     "content_items",
@@ -53,6 +64,7 @@ __all__ = [
     "fleet_hours",
     "hub_incidents",
     "idempotency_keys",
+    "identities",
     "login_links",
     "memberships",
     "metadata",
@@ -60,6 +72,7 @@ __all__ = [
     "playbook_revisions",
     "playbooks",
     "run_device_states",
+    "run_secrets",
     "run_steps",
     "runs",
     "saved_targets",

@@ -89,6 +89,17 @@ runs = Table(
     comment="one playbook revision against one target",
 )
 
+run_secrets = Table(
+    "run_secrets",
+    metadata,
+    workspace(),
+    key("run_id", Text, "of which run"),
+    key("name", Text, "what {{ secrets.name }} in its steps stands for"),
+    required("sealed", Text, "the value, encrypted with the server's own key"),
+    belongs_to("runs", ("run_id",), cascade=True),
+    comment="values that only the nodes of the run get in the clear",
+)
+
 run_device_states = Table(
     "run_device_states",
     metadata,

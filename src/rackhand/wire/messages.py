@@ -177,7 +177,8 @@ class JobDevice(Struct, kw_only=True):
 
 
 class Job(Struct, kw_only=True):
-    """One device run to execute. Steps are resolved: every one carries timeout_ms, retry_count and on_failure."""
+    """One device run to execute. Steps are resolved: every one carries timeout_ms, retry_count and on_failure.
+    Values of `secrets` are in the clear, and the node masks them in all that it reports."""
 
     lease: LeaseGrant
     run_id: str
@@ -188,6 +189,7 @@ class Job(Struct, kw_only=True):
     seed: int
     policy: dict[str, Any]
     params: dict[str, Any]
+    secrets: dict[str, str] = {}
 
 
 class ScanRequest(Struct, kw_only=True):

@@ -28,6 +28,7 @@ from rackhand.server.contract import (
 from rackhand.server.render import to_json
 from rackhand.server.room import Room
 from rackhand.store.db import Tx
+from rackhand.store.run_secrets import Sealed
 
 _TRIGGERS = {"ui": "ui", "cli": "cli"}
 _FILTERS = {
@@ -38,16 +39,11 @@ _FILTERS = {
 _EXPORT_TYPES = {"junit": "application/xml", "csv": "text/csv", "json": "application/json"}
 
 
-def _origin(request: Request) -> Origin:
-    """The trigger that the caller names (X-Rackhand-Client: ui or cli), and the actor."""
+def _origin(request: Request, sealed: dict[str, Sealed]) -> Origin:
+    """The trigger that the caller names (X-Rackhand-Client: ui or cli), the actor, and the request's secrets."""
     trigger = _TRIGGERS.get(request.headers.get("x-rackhand-client", ""), "api")
-    return Origin(trigger, actor_of(request).name)
-
-
-def _create(tx: Tx, request: Request, body: dict[str, Any]) -> Created:
-    created = runs.create_run(tx, body, _origin(request))
-    audit(tx, actor_of(request), "run.create", f"run:{created.view.id}", {"target": body["target"]})
-    return created
+    actor = actor_of(request)
+    return Origin(trigger, actor.name, remote_addr=actor.remote_addr, sealed=sealed)
 
 
 @post(
@@ -64,7 +60,7 @@ def _create(tx: Tx, request: Request, body: dict[str, Any]) -> Created:
 )
 async def create(request: Request, room: Room) -> Response:
     body = await read_body(request)
-    created = await room.begin(_create, request, body)
+    created = await room.begin(runs.create_run, body, _origin(request, room.vault.seal(body["secrets"])))
     return answer(created.view, 201)
 
 
@@ -164,9 +160,8 @@ async def abort(request: Request, room: Room, run_id: FromPath[str]) -> Response
 
 
 def _rerun(tx: Tx, request: Request, run_id: str, body: dict[str, Any]) -> Created:
-    created = reruns.rerun(tx, run_id, body, actor_of(request).name)
-    audit(tx, actor_of(request), "run.rerun", f"run:{created.view.id}", {"parent": run_id})
-    return created
+    actor = actor_of(request)
+    return reruns.rerun(tx, run_id, body, actor.name, actor.remote_addr)
 
 
 @post(

@@ -14,12 +14,13 @@ from litestar.params import FromPath
 from rackhand.core.errors import Conflict, FieldError, Invalid, Malformed, NotAllowed
 from rackhand.core.message import Message
 from rackhand.core.schema import Field, Integer, ListOf, Record, Text
-from rackhand.engine import artifacts, files, work
+from rackhand.engine import access, artifacts, files, work
 from rackhand.engine.artifacts import StoredArtifact
 from rackhand.engine.callbacks import Reply
 from rackhand.engine.callbacks import Request as CallbackRequest
 from rackhand.engine.folding import Item
 from rackhand.server import logs
+from rackhand.server.auth import credential, hash_token
 from rackhand.server.content import serve
 from rackhand.server.contract import (
     NODE,
@@ -32,9 +33,10 @@ from rackhand.server.contract import (
     read_body,
     require_type,
 )
-from rackhand.server.room import Room
+from rackhand.server.room import Parts, Room
 from rackhand.store.artifacts import storage_key
 from rackhand.store.blobs import key_of
+from rackhand.store.db import Tx
 from rackhand.wire import codec
 from rackhand.wire.messages import BatchAnswer, BatchResult, EventType, PullAnswer, SingleAnswer
 
@@ -75,11 +77,19 @@ async def pull(request: Request, room: Room) -> Response:
     deadline = loop.time() + min(body["wait_ms"], room.periods.pull_wait_ms) / 1000
     with room.wakeups.ticket(node_id) as ticket:
         while True:
-            found = await room.db.write(work.pull, node_id, body["max_jobs"], body["held"], room.periods)
+            found = await room.db.write(_pull, request, body, room)
             left = deadline - loop.time()
+            for job in found.jobs:
+                room.vault.open(job)
             if found.jobs or found.scans or found.cancelled or left <= 0 or room.wakeups.is_closed:
                 return answer(msgspec.json.encode(found))
             await ticket.wait(min(left, _LOOK_AGAIN_S) if room.db.dialect == "postgresql" else left)
+
+
+def _pull(tx: Tx, request: Request, body: dict[str, Any], room: Parts) -> PullAnswer:
+    """Looks at the token again each time: one that was revoked while the poll was open gets nothing any more."""
+    access.require_node_token(tx, body["node_id"], hash_token(credential(request) or ""))
+    return work.pull(tx, body["node_id"], body["max_jobs"], body["held"], room.periods)
 
 
 @post(

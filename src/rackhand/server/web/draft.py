@@ -194,7 +194,8 @@ def kind_of(step: dict[str, Any], known: Known) -> str | None:
 
 def _run(run: dict[str, Any]) -> dict[str, Any]:
     params = {name: text for name, text in below(run, "params").items() if isinstance(text, str)}
-    body: dict[str, Any] = {"target": _target(below(run, "target")), "params": params}
+    secrets = {name: text for name, text in below(run, "secrets").items() if isinstance(text, str) and text}
+    body: dict[str, Any] = {"target": _target(below(run, "target")), "params": params, "secrets": secrets}
     policy = _policy(below(run, "policy"))
     if policy:
         body["policy"] = policy

@@ -145,9 +145,7 @@ async def rerun(request: Request, room: Room, run_id: FromPath[str]) -> Response
 
 
 def _rerun(tx: Tx, actor: Actor, run_id: str, body: dict[str, Any]) -> Created:
-    created = reruns.rerun(tx, run_id, body, actor.name)
-    audit(tx, actor, "run.rerun", f"run:{created.view.id}", {"parent": run_id})
-    return created
+    return reruns.rerun(tx, run_id, body, actor.name, actor.remote_addr)
 
 
 handlers: list[Any] = [show, stop, resume, abort, rerun]

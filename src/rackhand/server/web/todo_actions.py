@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rackhand.core.errors import NotAllowed, NotFound
 from rackhand.core.schema import parse
 from rackhand.engine import devices, enrolment, reruns, scans
-from rackhand.engine.access import Actor, Role, audit
+from rackhand.engine.access import Actor, Role
 from rackhand.engine.runs import Created
 from rackhand.engine.todo import Todo
 from rackhand.server.room import Parts
@@ -56,9 +56,7 @@ async def _rerun(parts: Parts, actor: Actor, item: Todo) -> Done:
 
 def _rerun_in(tx: Tx, actor: Actor, run_id: str) -> Created:
     body = parse(reruns.RERUN, {"outcomes": ["failed", "lost"]})
-    created = reruns.rerun(tx, run_id, body, actor.name)
-    audit(tx, actor, "run.rerun", f"run:{created.view.id}", {"parent": run_id})
-    return created
+    return reruns.rerun(tx, run_id, body, actor.name, actor.remote_addr)
 
 
 async def _scan(parts: Parts, actor: Actor, item: Todo) -> Done:
