@@ -83,10 +83,11 @@ def test_alembic_sees_no_difference(database: DatabasePlace) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
-def test_the_first_revision_is_up_to_date(dialect: Dialect) -> None:
-    written = (ddl.SQL_DIR / f"r0001_{dialect}.sql").read_text(encoding="utf-8")
-    assert written == ddl.render(dialect), "run: python -m rackhand.store.ddl"
-    assert ddl.split(written) == ddl.statements(dialect)
+def test_the_revisions_are_up_to_date(dialect: Dialect) -> None:
+    for revision in ddl.revisions():
+        written = ddl.file_of(dialect, revision).read_text(encoding="utf-8")
+        assert written == ddl.render(dialect, revision), "run: python -m rackhand.store.ddl"
+        assert ddl.split(written) == ddl.statements(dialect, revision)
 
 
 def test_upgrading_twice_changes_nothing(database: DatabasePlace) -> None:

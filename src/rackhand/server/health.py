@@ -56,12 +56,16 @@ async def readyz(room: Room) -> Response:
 @get("/metrics", **operation("Prometheus metrics", role=PUBLIC, answers={200: Content(("text/plain",))}))
 async def metrics(room: Room) -> Response:
     room.metrics.polls.set(room.wakeups.waiting)
+    room.metrics.hints_connected.set(room.wakeups.is_connected)
+    room.metrics.hints_heard.set(room.wakeups.heard)
     try:
         found = await asyncio.wait_for(room.db.read(gauges.read), ANSWER_S)
     except (TimeoutError, OSError):
         pass  # a scrape must show the rest also when the database does not answer
     else:
         room.metrics.nodes_online.set(found.nodes_online)
+        for name, succeeded_at in found.jobs.items():
+            room.metrics.job_success.labels(name).set(succeeded_at / 1000)
         for status, count in found.open_runs.items():
             room.metrics.runs.labels(status).set(count)
     return LitestarResponse(room.metrics.text(), media_type="text/plain", headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -19,6 +19,16 @@ class Metrics:
         self.last_sweep = Gauge("rackhand_last_sweep_timestamp_seconds", "Last good sweep", registry=self.registry)
         self.runs = Gauge("rackhand_runs", "Unfinished runs by status", ["status"], registry=self.registry)
         self.polls = Gauge("rackhand_long_polls", "Open pulls of nodes", registry=self.registry)
+        self.hints_connected = Gauge(
+            "rackhand_hints_connected", "1 while wake-ups of other servers arrive", registry=self.registry
+        )
+        self.hints_heard = Gauge("rackhand_hints_heard", "Wake-ups heard from other servers", registry=self.registry)
+        self.job_success = Gauge(
+            "rackhand_job_success_timestamp_seconds",
+            "Last good end of a background job, wherever it ran",
+            ["job"],
+            registry=self.registry,
+        )
         self.nodes_online = Gauge("rackhand_nodes_online", "Nodes that report", registry=self.registry)
 
     def text(self) -> bytes:

@@ -14,17 +14,20 @@ from rackhand.server.settings import Settings
 from rackhand.server.wakeups import Wakeups
 from rackhand.store.blobs import BlobStore
 from rackhand.store.db import Database
+from rackhand.store.hints import Hints
 from rackhand.store.schema import SchemaState, check
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One server's database, settings, long-poll hub, metrics, file stores (uploads, artifacts), login counters."""
+    """One server's database, settings, long-poll hub, line to other servers, metrics, stores of contents, login
+    counters."""
 
     db: Database
     settings: Settings
     periods: Periods
     wakeups: Wakeups
+    hints: Hints | None
     metrics: Metrics
     files: BlobStore
     artifacts: BlobStore

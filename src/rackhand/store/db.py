@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from rackhand.core.clock import Millis
 from rackhand.core.ids import uuid7
+from rackhand.store.hints import Hints, Listener
 from rackhand.store.tables_inventory import DEFAULT_WORKSPACE
 
 P = ParamSpec("P")
@@ -90,6 +91,10 @@ class Database(Protocol):
 
     async def ping(self) -> None:
         """Raise if the database does not answer."""
+        ...
+
+    def hints(self, listener: Listener) -> Hints | None:
+        """A connection to the other processes on this database, not started yet; None where there can be none."""
         ...
 
 

@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
 from rackhand.store.db import Clock, Dialect, Entropy, Tx, answer_one
+from rackhand.store.hints import Listener
 from rackhand.store.outage import outage_as_busy
 
 P = ParamSpec("P")
@@ -127,6 +128,9 @@ class SqliteDatabase:
 
     async def ping(self) -> None:
         await self.write(answer_one)
+
+    def hints(self, listener: Listener) -> None:
+        """One process owns the file: there is nobody to hear from."""
 
     def _open(self, conn: Connection) -> Tx:
         return Tx(conn, "sqlite", clock=self._clock, entropy=self._entropy)

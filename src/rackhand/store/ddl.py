@@ -1,6 +1,7 @@
-"""The schema as SQL text, rendered from the tables. Run this module to write the first revision's two files anew.
+"""The schema as SQL text, rendered from the tables. Run this module to write the revisions' files anew.
 
-That is allowed until the first release; afterwards a change of the tables is a new revision, and 0001 stays as it is.
+That is allowed until the first release; afterwards a change of the tables is a new revision, and these stay as they
+are. A table that came with a later revision than the first names it in its `info`: {"revision": "0003"}.
 """
 
 import re
@@ -14,6 +15,7 @@ from rackhand.store.tables import metadata
 
 SQL_DIR = Path(__file__).parent / "migrations" / "sql"
 SEPARATOR = ";\n\n"
+FIRST = "0001"
 _INDEX = re.compile(r"CREATE (UNIQUE )?INDEX ")
 
 _MOMENT = {
@@ -35,8 +37,13 @@ def device_tasks(dialect: Dialect) -> str:
     )
 
 
-def statements(dialect: Dialect) -> list[str]:
-    """Everything that makes the schema, always in the same order: tables, indexes by name, the view."""
+def revisions() -> list[str]:
+    """The revisions that brought tables."""
+    return sorted({str(table.info.get("revision", FIRST)) for table in metadata.sorted_tables})
+
+
+def statements(dialect: Dialect, revision: str | None = None) -> list[str]:
+    """What makes the schema, or the part of one revision; always in the same order: tables, indexes by name, view."""
     made: list[str] = []
 
     def keep(statement: Any, *_: object, **__: object) -> None:
@@ -44,13 +51,16 @@ def statements(dialect: Dialect) -> list[str]:
         made.append("\n".join(line.rstrip().replace("\t", "    ") for line in text.strip().splitlines()))
 
     engine = create_mock_engine(_ADDRESS[dialect], keep)
-    metadata.create_all(engine, checkfirst=False)
+    tables = [t for t in metadata.tables.values() if revision in (None, t.info.get("revision", FIRST))]
+    metadata.create_all(engine, tables=tables, checkfirst=False)
     indexes = sorted(text for text in made if _INDEX.match(text))
-    return [*(text for text in made if not _INDEX.match(text)), *indexes, device_tasks(dialect)]
+    view = [device_tasks(dialect)] if revision in (None, FIRST) else []
+    return [*(text for text in made if not _INDEX.match(text)), *indexes, *view]
 
 
-def render(dialect: Dialect) -> str:
-    return "".join(statement + SEPARATOR for statement in statements(dialect)).rstrip("\n") + "\n"
+def render(dialect: Dialect, revision: str) -> str:
+    """The script of a revision's tables."""
+    return "".join(statement + SEPARATOR for statement in statements(dialect, revision)).rstrip("\n") + "\n"
 
 
 def split(script: str) -> list[str]:
@@ -58,10 +68,16 @@ def split(script: str) -> list[str]:
     return [statement for statement in script.removesuffix(";\n").split(SEPARATOR) if statement.strip()]
 
 
-def write_first_revision() -> None:
+def file_of(dialect: Dialect, revision: str) -> Path:
+    """Where that script lies."""
+    return SQL_DIR / f"r{revision}_{dialect}.sql"
+
+
+def write_revisions() -> None:
     for dialect in _ADDRESS:
-        (SQL_DIR / f"r0001_{dialect}.sql").write_text(render(dialect), encoding="utf-8", newline="\n")
+        for revision in revisions():
+            file_of(dialect, revision).write_text(render(dialect, revision), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    write_first_revision()
+    write_revisions()

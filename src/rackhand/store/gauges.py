@@ -4,17 +4,20 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from rackhand.core.clock import Millis
 from rackhand.core.states import RUN
 from rackhand.store.db import Tx
+from rackhand.store.jobs import all_jobs
 from rackhand.store.tables import nodes, runs
 
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """Unfinished runs by status, zeros included, and nodes that report."""
+    """Unfinished runs by status, zeros included; nodes that report; when each background job last ended well."""
 
     open_runs: dict[str, int]
     nodes_online: int
+    jobs: dict[str, Millis]
 
 
 def read(tx: Tx) -> Gauges:
@@ -25,4 +28,5 @@ def read(tx: Tx) -> Gauges:
     found = tx.conn.execute(select(r.status, func.count()).where(*where).group_by(r.status))
     open_runs = none | {row[0]: row[1] for row in found}
     online = select(func.count()).select_from(nodes).where(n.workspace_id == tx.workspace_id, n.is_online)
-    return Gauges(open_runs, tx.conn.execute(online).scalar_one())
+    ended = {job.name: job.succeeded_at for job in all_jobs(tx) if job.succeeded_at is not None}
+    return Gauges(open_runs, tx.conn.execute(online).scalar_one(), ended)
