@@ -18,6 +18,7 @@ from rackhand.cli.runs import app as runs
 from rackhand.cli.serve import serve
 from rackhand.cli.sim import sim
 from rackhand.cli.users import app as users
+from rackhand.cli.worker import worker
 
 app = new_app("Run playbooks on racks of Android devices that you own, and see what happened on every one of them.")
 
@@ -37,6 +38,7 @@ def _root(
 
 app.command("demo")(demo)
 app.command("serve")(serve)
+app.command("worker")(worker)
 app.add_typer(agent, name="agent")
 app.command("run")(run)
 app.add_typer(runs, name="runs")

@@ -142,8 +142,9 @@ async def receive(
         await asyncio.to_thread(file.close)
     found = digest.hexdigest()
     if expected_sha256 is not None and found != expected_sha256:
-        values = {"found": found, "said": expected_sha256}
-        raise Invalid([FieldError("", "the content's sha256 is {found}, not {said}", values)])
+        raise Invalid(
+            [FieldError("", "the content's sha256 is {found}, not {said}", {"found": found, "said": expected_sha256})]
+        )
     return size, found
 
 

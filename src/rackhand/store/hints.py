@@ -43,9 +43,7 @@ class Hints:
     """The connection, kept up until `close`. `send` takes what other processes should hear."""
 
     def __init__(self, url: URL, listener: Listener) -> None:
-        _, self._options = asyncpg_dialect().create_connect_args(url)
-        for name in [name for name in self._options if name.startswith("prepared_statement")]:
-            del self._options[name]  # SQLAlchemy's own, not asyncpg's
+        self._options = _connect_args(url)
         self._listener = listener
         self._outgoing: set[str] = set()
         self._changed = asyncio.Event()
@@ -133,6 +131,13 @@ class Hints:
                 await asyncio.wait_for(self._changed.wait(), QUIET_S)
             except TimeoutError:
                 await conn.execute("SELECT 1")
+
+
+def _connect_args(url: URL) -> dict[str, Any]:
+    """What asyncpg.connect takes, without SQLAlchemy's own options."""
+    dialect: Any = asyncpg_dialect
+    _, options = dialect().create_connect_args(url)
+    return {name: value for name, value in options.items() if not name.startswith("prepared_statement")}
 
 
 def payloads(node_ids: Iterable[str]) -> Iterator[str]:
