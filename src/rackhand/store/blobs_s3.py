@@ -6,6 +6,7 @@ bucket's own to remove, by a lifecycle rule.
 """
 
 import asyncio
+import os
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator
 from datetime import timedelta
@@ -38,7 +39,9 @@ class S3Blobs:
     def __init__(self, url: str, folder: Path) -> None:
         if not url.startswith("s3://") or not url.removeprefix("s3://").strip("/"):
             raise ValueError(f"not an address of object storage: {url!r}; known is s3://BUCKET[/PREFIX]")
-        self._store = S3Store.from_url(url, client_options=_CLIENT, retry_config=_RETRY)
+        is_http_allowed = os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true"  # obstore's own word for it
+        client: ClientConfig = {**_CLIENT, "allow_http": is_http_allowed}
+        self._store = S3Store.from_url(url, client_options=client, retry_config=_RETRY)
         self._folder = folder / INCOMING
 
     async def put(
