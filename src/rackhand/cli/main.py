@@ -4,6 +4,7 @@ import typer
 
 from rackhand import __version__
 from rackhand.cli.agent import app as agent
+from rackhand.cli.backup import backup, restore
 from rackhand.cli.db import app as db
 from rackhand.cli.demo import demo
 from rackhand.cli.devices import app as devices
@@ -48,6 +49,8 @@ app.add_typer(playbooks, name="playbooks")
 app.add_typer(users, name="users")
 app.command("sim")(sim)
 app.add_typer(db, name="db")
+app.command("backup")(backup)
+app.command("restore")(restore)
 app.command("doctor")(doctor)
 
 

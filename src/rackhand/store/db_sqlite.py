@@ -1,10 +1,11 @@
 """SQLite: one writer thread with one connection, a few reader threads with read-only ones. WAL, every commit synced."""
 
 import asyncio
+import contextlib
 import importlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -96,6 +97,23 @@ class Lane:
             conn = self._own.conn = self._engine.connect()
             self._opened.append(conn)
         return conn
+
+
+@contextlib.contextmanager
+def opened(path: Path, *, is_writer: bool = False) -> Iterator[Tx]:
+    """One transaction on a file, in the caller's thread: a snapshot to read, or one that commits at the end."""
+    with make_engine(path, is_writer=is_writer).connect() as conn, conn.begin():
+        yield Tx(conn, "sqlite")
+
+
+def copy_file(path: Path, target: Path) -> None:
+    """A snapshot of a file in use, by SQLite's own online backup; WAL lets its writer go on meanwhile."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    with (
+        contextlib.closing(driver().connect(address, uri=True)) as source,
+        contextlib.closing(driver().connect(str(target))) as made,
+    ):
+        source.backup(made)
 
 
 class SqliteDatabase:
