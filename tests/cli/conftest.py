@@ -26,7 +26,7 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     return call
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A server, and node PC-01 with three simulated devices, for all stories of commands."""
     place = Rig(tmp_path_factory.mktemp("commands"))

@@ -1,4 +1,4 @@
-"""Rigs for stories. `rack` is shared by all stories that leave it as they found it; `own_rig` belongs to one."""
+"""Rigs for stories. `rack` is shared by all of this folder that leave it as they found it; `own_rig` belongs to one."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from rackhand.cli.fake import Rig, Sim
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rig, Sim]]:
     """The shared server and its rack, always in this order: the rack's devices have the lowest indexes."""
     place = Rig(tmp_path_factory.mktemp("rig"))
@@ -23,13 +23,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rig, Sim]
         place.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rig(shared: tuple[Rig, Sim]) -> Rig:
     """The shared server; modules add nodes and devices of their own numbers. Every process is ended afterwards."""
     return shared[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rack(shared: tuple[Rig, Sim]) -> Sim:
     """PC-01 with devices 1 to 8, PC-02 with 9 to 16: online, without faults."""
     return shared[1]

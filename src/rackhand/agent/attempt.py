@@ -11,21 +11,19 @@ from rackhand.agent.adb.errors import (
     ServerUnusableError,
     UnauthorizedError,
 )
+from rackhand.core import step_reasons
 from rackhand.core.clock import Millis
 from rackhand.core.errors import RackhandError
 from rackhand.core.playbook import Step
 from rackhand.core.policy import AttemptEnd, Next, decide
 from rackhand.core.states import Decision, StepStatus
 
-STOPPED_ANSWERING = "device stopped answering"
-DISCONNECTED = "device was disconnected"
-UNAUTHORIZED = "device asks to allow USB debugging"
 _WORKING = ("stream", "finish")  # phases of a call in which the device had taken it
 _TROUBLE: tuple[tuple[type[AdbError], str], ...] = (
-    (DeviceGoneError, DISCONNECTED),
-    (UnauthorizedError, UNAUTHORIZED),
-    (ServerDownError, "adb server went away"),
-    (ServerUnusableError, "adb server cannot be used"),
+    (DeviceGoneError, step_reasons.DISCONNECTED),
+    (UnauthorizedError, step_reasons.UNAUTHORIZED),
+    (ServerDownError, step_reasons.SERVER_GONE),
+    (ServerUnusableError, step_reasons.SERVER_UNUSABLE),
 )
 
 
@@ -56,7 +54,12 @@ class Attempt:
     @property
     def where(self) -> str:
         """The step as operators know it: `step 3 (Take a screenshot)`."""
-        return f"step {self.step_index + 1} ({self.step.title})"
+        return "step {n} ({text})".format(**self.place)
+
+    @property
+    def place(self) -> dict[str, object]:
+        """The step, as the reasons name it."""
+        return {"n": self.step_index + 1, "text": self.step.title}
 
     @property
     def next(self) -> Next:
@@ -97,14 +100,14 @@ class Attempt:
                 return self.abort(message, trouble)
         if isinstance(error, RackhandError) and not isinstance(error, AdbError):
             return replace(self, status=StepStatus.FAILED, error_message=message)
-        return self.abort(f"{type(error).__name__}: {message}", "device gave an answer that makes no sense")
+        return self.abort(f"{type(error).__name__}: {message}", step_reasons.NO_SENSE)
 
     def _after_timeout(self, error: AdbTimeoutError, message: str) -> "Attempt":
         """The step's own deadline, or one on the way to the device (it never answered the call)."""
         if error.phase not in _WORKING:
-            return self.abort(message, STOPPED_ANSWERING)
-        late = f"did not end within {self.step.timeout_ms} ms"
-        trouble = f"{self.where} {late} and the device does not answer"
+            return self.abort(message, step_reasons.STOPPED_ANSWERING)
+        late = step_reasons.LATE.format(n=self.step.timeout_ms)
+        trouble = step_reasons.UNANSWERED.format(reason=late, **self.place)
         return replace(self, status=StepStatus.TIMED_OUT, error_message=late, trouble=trouble)
 
     def abort(self, message: str, trouble: str = "") -> "Attempt":

@@ -14,7 +14,7 @@ from typing import Any
 from rackhand.agent.actions.outcome import Context, Outcome, ProducedFile
 from rackhand.agent.actions.perform import perform
 from rackhand.agent.adb.errors import DeviceGoneError
-from rackhand.agent.attempt import DISCONNECTED, UNAUTHORIZED, Attempt
+from rackhand.agent.attempt import Attempt
 from rackhand.agent.device import DeviceActor, Health
 from rackhand.agent.files import FileCache
 from rackhand.agent.inventory import Inventory
@@ -26,7 +26,7 @@ from rackhand.agent.servertime import ServerTime, monotonic_ms
 from rackhand.agent.settings import AgentSettings
 from rackhand.agent.spool import Change, Spool
 from rackhand.agent.vigil import Vigil
-from rackhand.core import dice
+from rackhand.core import dice, step_reasons
 from rackhand.core.policy import Next, step_deadline_ms
 from rackhand.core.states import Decision, StepStatus
 from rackhand.wire.messages import Job
@@ -96,14 +96,16 @@ class DeviceRun:
     def _end_of(self, attempt: Attempt) -> End | None:
         """What the last attempt of a step means for the device run; None: the next step follows."""
         if attempt.is_cancelled:
-            return "stopped", f"stopped at {attempt.where}"
+            return "stopped", step_reasons.STOPPED_AT.format(**attempt.place)
         if attempt.next in (Next.ADVANCE, Next.WARN):
             return None
         if not attempt.is_device_back:
-            grace_s = self._policy.grace_wait_ms / 1000
-            where = "" if attempt.where in attempt.trouble else f" at {attempt.where}"
-            return "failed", f"{attempt.trouble}{where}; waited {grace_s:g} s"
-        return "failed", f"{attempt.where} {attempt.status.value.replace('_', ' ')}: {attempt.error_message}"
+            trouble = attempt.trouble
+            if attempt.where not in trouble:
+                trouble = step_reasons.AT_STEP.format(reason=trouble, **attempt.place)
+            return "failed", step_reasons.WAITED.format(reason=trouble, s=f"{self._policy.grace_wait_ms / 1000:g}")
+        ended = {"word": attempt.status.value.replace("_", " "), "reason": attempt.error_message}
+        return "failed", step_reasons.ENDED_AT.format(**attempt.place, **ended)
 
     async def _step(self, index: int) -> Attempt:
         """All attempts of one step; the last one."""
@@ -183,7 +185,9 @@ class DeviceRun:
             return replace(attempt, status=StepStatus.ABORTED, is_cancelled=True)
         actor = self._find()
         if actor is None or not (actor.is_online or await actor.probe()):
-            trouble = DISCONNECTED if actor is None else f"device is {actor.health.value}"
+            trouble = (
+                step_reasons.DISCONNECTED if actor is None else step_reasons.DEVICE_IS.format(word=actor.health.value)
+            )
             waiting = await self._wait_for_device(replace(attempt, trouble=trouble))
             if waiting.is_cancelled or not waiting.is_device_back:
                 return replace(waiting, status=StepStatus.ABORTED, error_message=trouble)
@@ -213,7 +217,7 @@ class DeviceRun:
     async def _perform(self, attempt: Attempt, output: Output) -> Outcome:
         actor = self._find()
         if actor is None:
-            raise DeviceGoneError("the device is not there", serial=self._job.device.serial)
+            raise DeviceGoneError(step_reasons.NOT_THERE, serial=self._job.device.serial)
         assert attempt.step.timeout_ms is not None
         context = Context(
             device=actor.adb,
@@ -266,10 +270,10 @@ class DeviceRun:
             return attempt.after_outcome(action.result()) if error is None else attempt.after_error(error)
         if lease.done() and not lease.cancelled():
             if lease.result() is Standing.CANCELLED:
-                return replace(attempt.abort("stopped by the server"), is_cancelled=True)
-            return replace(attempt.abort("ended by the agent: it has no contact with the server"), is_cut=True)
+                return replace(attempt.abort(step_reasons.CUT_BY_SERVER), is_cancelled=True)
+            return replace(attempt.abort(step_reasons.CUT_BY_AGENT), is_cut=True)
         trouble = guard.result()
-        return replace(attempt.abort(f"{trouble} and did not come back", trouble), is_device_back=False)
+        return replace(attempt.abort(step_reasons.NOT_BACK.format(reason=trouble), trouble), is_device_back=False)
 
     def _with_output(self, attempt: Attempt, action: "asyncio.Task[Outcome]", output: Output) -> Attempt:
         """What it said: the tail in the event, the whole as a log."""
@@ -311,15 +315,16 @@ class DeviceRun:
         if not attempt.trouble and await self._vigil.probe():
             await self._vigil.resume(attempt)
             return attempt
-        return await self._wait_for_device(replace(attempt, trouble=attempt.trouble or "device stopped answering"))
+        return await self._wait_for_device(replace(attempt, trouble=attempt.trouble or step_reasons.STOPPED_ANSWERING))
 
     async def _wait_for_device(self, attempt: Attempt) -> Attempt:
         is_back = await self._unless_cancelled(self._vigil.recover(attempt, attempt.trouble))
         actor = self._find()
         if is_back and actor is not None and self._boot_id not in ("", actor.boot_id):
-            attempt = replace(attempt, error_message=f"the device restarted meanwhile: {attempt.error_message}")
+            attempt = replace(attempt, error_message=step_reasons.RESTARTED.format(reason=attempt.error_message))
         if is_back is False and actor is not None and actor.health is Health.UNAUTHORIZED:
-            attempt = replace(attempt, trouble=UNAUTHORIZED)  # the cut connection alone looked like a pulled cable
+            # the cut connection alone looked like a pulled cable
+            attempt = replace(attempt, trouble=step_reasons.UNAUTHORIZED)
         return replace(attempt, is_cancelled=is_back is None, is_device_back=is_back is not False)
 
     async def _unless_cancelled(self, waiting: Coroutine[Any, Any, bool]) -> bool | None:

@@ -7,12 +7,13 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from rackhand.agent.attempt import STOPPED_ANSWERING, Attempt
+from rackhand.agent.attempt import Attempt
 from rackhand.agent.device import MAX_MISSES, DeviceActor
 from rackhand.agent.reports import Reporter
 from rackhand.agent.servertime import monotonic_ms
 from rackhand.agent.settings import AgentPeriods
 from rackhand.agent.waking import Wake
+from rackhand.core import step_reasons
 
 
 class Vigil:
@@ -42,8 +43,8 @@ class Vigil:
         """Probe beside a step in flight, for ever; returns the trouble when it did not come back in its grace."""
         while True:
             await self._until_missed()
-            if not await self.recover(attempt, STOPPED_ANSWERING):
-                return STOPPED_ANSWERING
+            if not await self.recover(attempt, step_reasons.STOPPED_ANSWERING):
+                return step_reasons.STOPPED_ANSWERING
 
     async def _until_missed(self) -> None:
         misses = 0

@@ -1,12 +1,14 @@
-"""Reasons: what the server writes down about device runs, runs and scans, and how a page knows such a text again.
+"""Reasons: what the server writes down about device runs, runs and scans, and how a page knows a reason again.
 
-The database keeps the English text. `recognise` finds its template, so that it can be said in another language; what
-agents and people wrote matches none and stays as it is. A text for the database is made by `template.format(...)`.
+The database keeps the English text. `recognise` finds its template, so that it can be said in another language; those
+of agents are in step_reasons.py. What devices, programs and people said matches none and stays as it is. A text for the
+database is made by `template.format(...)`.
 """
 
 import re
 
-from rackhand.core.message import Message
+from rackhand.core import step_reasons
+from rackhand.core.message import Message, word
 
 OFFLINE = "offline"
 NO_NODE = "no node"
@@ -35,15 +37,21 @@ TEMPLATES = (
     *(NEVER_STARTED, WENT_SILENT, NOT_CONFIRMED, STOPPED_IN_QUEUE, PAST_DEADLINE, NODE_SILENT, OFFLINE_TOO_LONG),
     *(NODE_DELETED, STEP_STOPS_RUN, NO_DEVICE, SCAN_OF_SILENT, SCAN_UNANSWERED, SCAN_WITHOUT_REASON),
     *(LEFT_OUT, AT_ITS_TURN, QUARANTINED),
+    *step_reasons.TEMPLATES,
 )
 """Those that hold another reason come last, the outermost first."""
 _PLACE = re.compile(r"\{(\w+)\}")
+_SHAPES = {"n": r"-?\d+", "s": r"[\d.]+", "word": "|".join(step_reasons.WORDS)}
+"""What may stand at places of these names; at others, anything."""
 _LONGEST = 2000  # no reason of ours is longer, and matching a text of an agent must not take long
 
 
 def _pattern(template: str) -> re.Pattern[str]:
     literals_and_names = _PLACE.split(template)
-    parts = [f"(?P<{part}>.*)" if i % 2 else re.escape(part) for i, part in enumerate(literals_and_names)]
+    parts = [
+        f"(?P<{part}>{_SHAPES.get(part, '.*')})" if i % 2 else re.escape(part)
+        for i, part in enumerate(literals_and_names)
+    ]
     return re.compile("".join(parts), re.DOTALL)
 
 
@@ -55,8 +63,9 @@ def recognise(text: str) -> str:
     for template, pattern in _PATTERNS if len(text) <= _LONGEST else ():
         found = pattern.fullmatch(text)
         if found:
-            values = {
-                name: recognise(value) if name == "reason" else value for name, value in found.groupdict().items()
-            }
-            return Message(template, **values)
+            return Message(template, **{name: _value(name, said) for name, said in found.groupdict().items()})
     return text
+
+
+def _value(name: str, said: str) -> str:
+    return recognise(said) if name == "reason" else word(said) if name == "word" else said

@@ -8,6 +8,7 @@ import re
 from rackhand.agent.actions.outcome import Context, Outcome
 from rackhand.agent.adb.errors import shorten
 from rackhand.agent.adb.shell import ShellResult
+from rackhand.core import step_reasons
 from rackhand.core.template import quote
 
 _COMPLAINT = re.compile(
@@ -46,9 +47,8 @@ def judge_exit(result: ShellResult) -> Outcome:
     if result.exit_code == 0:
         return Outcome(0, output)
     last = shorten((result.error_text.strip() or output.strip()).rpartition("\n")[2], 300)
-    return Outcome(
-        result.exit_code, output, error_message=f"exit code {result.exit_code}" + (f": {last}" if last else "")
-    )
+    template = step_reasons.EXIT_CODE_SAID if last else step_reasons.EXIT_CODE
+    return Outcome(result.exit_code, output, error_message=template.format(n=result.exit_code, text=last))
 
 
 def said(result: ShellResult) -> str:

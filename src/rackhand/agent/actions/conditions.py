@@ -13,6 +13,7 @@ from rackhand.agent.actions.outcome import Context, Outcome
 from rackhand.agent.adb.errors import AdbTimeoutError, shorten
 from rackhand.agent.adb.shell import ShellResult
 from rackhand.agent.parse import is_media_playing, parse_focused_app
+from rackhand.core import step_reasons
 from rackhand.core.template import quote
 
 Params = dict[str, Any]
@@ -46,7 +47,7 @@ async def wait_for(params: Params, ctx: Context) -> Outcome:
         if unmet is None:
             return Outcome(output="as expected\n")
         await asyncio.sleep(max(0, min(ctx.poll_ms, ctx.left_ms() - margin_ms)) / 1000)
-    return Outcome(error_message=f"still not so after {ctx.timeout_ms} ms: {unmet}")
+    return Outcome(error_message=step_reasons.STILL_NOT.format(n=ctx.timeout_ms, reason=unmet))
 
 
 async def first_unmet(params: Params, ctx: Context) -> str | None:
