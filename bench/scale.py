@@ -53,9 +53,10 @@ class Node:
         while True:
             body = {"node_id": self.name, "max_jobs": 10, "wait_ms": 30_000, "held": held}
             self.waiting.set()
-            jobs = (await self.post("/api/nodes/pull", body))["jobs"]
-            held += [job["lease"]["token"] for job in jobs]
-            for _ in jobs:
+            answer = await self.post("/api/nodes/pull", body)
+            held = [token for token in held if token not in answer["cancelled"]]
+            for job in answer["jobs"]:
+                held.append(job["lease"]["token"])
                 self.got.put_nowait(time.perf_counter())
 
 
@@ -80,6 +81,7 @@ async def dispatches(http: aiohttp.ClientSession, urls: list[str], nodes: list[N
         node = nodes[number % len(nodes)]
         target = {"scope": "nodes", "nodes": [node.name]}
         body = {"steps": [step], "target": target, "policy": {"concurrency": 500}}
+        await node.beat()
         begun = time.perf_counter()
         async with http.post(urls[0] + "/api/runs", json=body, headers=ADMIN) as answer:
             assert answer.status == 201, await answer.text()
