@@ -59,6 +59,8 @@ async def readyz(room: Room) -> Response:
 async def metrics(room: Room) -> Response:
     shown = room.metrics
     shown.polls.set(room.wakeups.waiting)
+    shown.hints_connected.set(room.wakeups.is_connected)
+    shown.hints_heard.set(room.wakeups.heard)
     shown.queue.set(room.callbacks.queued_events)
     shown.queue_limit.set(room.settings.callback_queue)
     for space in room.disks.spaces():

@@ -82,6 +82,7 @@ async def serve(settings: Settings, ready: Ready, trace: Tracer = untraced) -> N
             settings.data,
             statement_cache=settings.statement_cache,
             pool_size=settings.database_pool,
+            direct_url=settings.database_direct_url,
         )
         await database.start()
         try:

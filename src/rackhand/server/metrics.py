@@ -54,6 +54,13 @@ class Metrics:
         self.disk_wanted = Gauge("rackhand_disk_wanted_bytes", "Below this, no run starts", ["folder"], registry=own)
         self.admits = Gauge("rackhand_admits_runs", "1 if this server starts new runs", registry=own)
         self.database_up = Gauge("rackhand_database_up", "1 if the database answered this scrape", registry=own)
+        self.hints_connected = Gauge(
+            "rackhand_hints_connected", "1 while wake-ups of other servers arrive", registry=own
+        )
+        self.hints_heard = Gauge("rackhand_hints_heard", "Wake-ups heard from other servers", registry=own)
+        self.job_success = Gauge(
+            "rackhand_job_success_timestamp_seconds", "Last good end of a background job", ["job"], registry=own
+        )
         self.build = Gauge("rackhand_build_info", "Version of this server", ["version"], registry=own)
         self.build.labels(__version__).set(1)
 
@@ -62,6 +69,8 @@ class Metrics:
         self.nodes.set(found.nodes)
         self.nodes_online.set(found.nodes_online)
         self.artifacts.set(found.artifacts_pending)
+        for name, succeeded_at in found.jobs.items():
+            self.job_success.labels(name).set(succeeded_at / 1000)
         for gauge, counts in (
             (self.runs, found.open_runs),
             (self.device_runs, found.open_device_runs),

@@ -19,6 +19,7 @@ from rackhand.server.vault import Vault
 from rackhand.server.wakeups import Wakeups
 from rackhand.store.blobs import BlobStore
 from rackhand.store.db import Database, Tx
+from rackhand.store.hints import Hints
 from rackhand.store.schema import SchemaState, check
 
 P = ParamSpec("P")
@@ -26,13 +27,14 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One server's database, settings, long-poll hub, metrics, file stores (uploads, artifacts), logins, disks, vault,
-    provider."""
+    """One server's database, settings, long-poll hub, line to other servers, metrics, stores of contents, logins, disks,
+    vault, provider."""
 
     db: Database
     settings: Settings
     periods: Periods
     wakeups: Wakeups
+    hints: Hints | None
     metrics: Metrics
     files: BlobStore
     artifacts: BlobStore

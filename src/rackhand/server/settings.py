@@ -103,6 +103,22 @@ class Settings:
     database_url: str = field(
         default="", metadata=_about(_text, "postgresql://... or sqlite:///PATH; empty: SQLite in the data folder")
     )
+    database_direct_url: str = field(
+        default="",
+        metadata=_about(
+            _text, "The same PostgreSQL past its transaction pooler, for LISTEN and workers; empty: database_url"
+        ),
+    )
+    storage_url: str = field(
+        default="",
+        metadata=_about(
+            _text, "s3://BUCKET[/PREFIX] for files and artifacts, credentials from AWS_*; empty: the data folder"
+        ),
+    )
+    embedded_jobs: bool = field(
+        default=True,
+        metadata=_about(_switch, "This server does background jobs itself; off where `rackhand worker` does them"),
+    )
     host: str = field(
         default="127.0.0.1",
         metadata=_about(_text, "Address to listen on; beyond loopback it needs TLS or behind_proxy"),

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from rackhand.core.clock import Millis
 from rackhand.core.ids import uuid7
+from rackhand.store.hints import HintListener, Hints
 from rackhand.store.tables_inventory import DEFAULT_WORKSPACE
 
 P = ParamSpec("P")
@@ -112,6 +113,10 @@ class Database(Protocol):
 
     def listen(self, listener: Listener) -> None:
         """From now on `listener` hears of every committed write, also of those whose caller was cancelled."""
+        ...
+
+    def hints(self, listener: HintListener) -> Hints | None:
+        """A connection to the other processes on this database, not started yet; None where there can be none."""
         ...
 
 

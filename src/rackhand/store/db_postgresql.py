@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from rackhand.store.db import Clock, Committed, Dialect, Entropy, Listener, Tx, answer_one, deaf
+from rackhand.store.hints import HintListener, Hints
 from rackhand.store.metadata import from_json, to_json
 from rackhand.store.outage import outage_as_busy
 
@@ -67,7 +68,9 @@ class PostgresqlDatabase:
         entropy: Entropy = os.urandom,
         statement_cache: bool = True,
         pool_size: int = 10,
+        direct_url: str = "",
     ) -> None:
+        self._direct_url = to_async_url(direct_url or url)
         self._clock = clock
         self._entropy = entropy
         self._writer = make_engine(url, statement_cache=statement_cache, pool_size=pool_size)
@@ -95,6 +98,9 @@ class PostgresqlDatabase:
 
     async def ping(self) -> None:
         await self.read(answer_one)
+
+    def hints(self, listener: HintListener) -> Hints:
+        return Hints(self._direct_url, listener)
 
     async def _keep(self, work: Coroutine[Any, Any, T]) -> T:
         """A task of its own: a cancelled caller leaves a started transaction its end."""

@@ -1,11 +1,12 @@
 """SQLite: one writer thread with one connection, a few reader threads with read-only ones. WAL, every commit synced."""
 
 import asyncio
+import contextlib
 import importlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -13,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
 from rackhand.store.db import Clock, Committed, Dialect, Entropy, Listener, Tx, answer_one, deaf
+from rackhand.store.hints import HintListener
 from rackhand.store.outage import outage_as_busy
 
 P = ParamSpec("P")
@@ -103,6 +105,23 @@ class Lane:
         return conn
 
 
+@contextlib.contextmanager
+def opened(path: Path, *, is_writer: bool = False) -> Iterator[Tx]:
+    """One transaction on a file, in the caller's thread: a snapshot to read, or one that commits at the end."""
+    with make_engine(path, is_writer=is_writer).connect() as conn, conn.begin():
+        yield Tx(conn, "sqlite")
+
+
+def copy_file(path: Path, target: Path) -> None:
+    """A snapshot of a file in use, by SQLite's own online backup; WAL lets its writer go on meanwhile."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    with (
+        contextlib.closing(driver().connect(address, uri=True)) as source,
+        contextlib.closing(driver().connect(str(target))) as made,
+    ):
+        source.backup(made)
+
+
 class SqliteDatabase:
     """`store.db.Database` over one file."""
 
@@ -147,6 +166,9 @@ class SqliteDatabase:
 
     def listen(self, listener: Listener) -> None:
         self._listener = listener
+
+    def hints(self, listener: HintListener) -> None:
+        """One process owns the file: there is nobody to hear from."""
 
     def _open(self, conn: Connection) -> Tx:
         return Tx(conn, "sqlite", clock=self._clock, entropy=self._entropy)

@@ -5,8 +5,10 @@ from typing import Any
 
 from sqlalchemy import Table, func, select
 
+from rackhand.core.clock import Millis
 from rackhand.core.states import DEVICE_RUN, RUN, Machine
 from rackhand.store.db import Tx
+from rackhand.store.jobs import all_jobs
 from rackhand.store.metadata import literals
 from rackhand.store.stats import Limits, count_devices
 from rackhand.store.tables import artifacts, devices, nodes, run_device_states, runs
@@ -15,7 +17,7 @@ from rackhand.store.tables import artifacts, devices, nodes, run_device_states, 
 @dataclass(frozen=True, slots=True)
 class Gauges:
     """Unfinished runs and device runs by status, zeros included; nodes; devices by state (`attention` and `quarantined`
-    ones may be online too); files that are announced and not here."""
+    ones may be online too); files that are announced and not here; when each background job last ended well."""
 
     open_runs: dict[str, int]
     open_device_runs: dict[str, int]
@@ -23,6 +25,7 @@ class Gauges:
     nodes_online: int
     devices: dict[str, int]
     artifacts_pending: int
+    jobs: dict[str, Millis]
 
 
 def read(tx: Tx) -> Gauges:
@@ -41,6 +44,7 @@ def read(tx: Tx) -> Gauges:
         nodes_online=int(reporting),
         devices=states | {"quarantined": tx.conn.execute(quarantined).scalar_one()},
         artifacts_pending=tx.conn.execute(pending).scalar_one(),
+        jobs={job.name: job.succeeded_at for job in all_jobs(tx) if job.succeeded_at is not None},
     )
 
 

@@ -48,8 +48,6 @@ PULL = Record(
         "held": Field(ListOf(Text(1, 64), max=5000), []),
     }
 )
-_LOOK_AGAIN_S = 3.0
-"""How soon a long poll sees work that another replica made: wake-ups stay within one process."""
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]{44}):", re.ASCII)
 _NOT_LEASED = frozenset(EventType) - codec.LEASED
 
@@ -83,7 +81,7 @@ async def pull(request: Request, room: Room) -> Response:
                 room.vault.open(job)
             if found.jobs or found.scans or found.cancelled or left <= 0 or room.wakeups.is_closed:
                 return answer(msgspec.json.encode(found))
-            await ticket.wait(min(left, _LOOK_AGAIN_S) if room.db.dialect == "postgresql" else left)
+            await ticket.wait(min(left, room.wakeups.patience_s))
 
 
 def _pull(tx: Tx, request: Request, body: dict[str, Any], room: Parts) -> PullAnswer:

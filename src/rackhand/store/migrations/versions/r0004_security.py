@@ -7,7 +7,7 @@ from alembic import op
 from rackhand.store.ddl import split
 
 revision = "0004"
-down_revision = "0001"
+down_revision = "0003"
 
 _SQL_DIR = Path(__file__).parent.parent / "sql"
 

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0006"
-down_revision = "0001"
+down_revision = "0004"
 
 _JSON = {"sqlite": "TEXT", "postgresql": "JSONB"}
 _OPEN = "rollout_state IN ('halted', 'rolling')"
