@@ -136,8 +136,8 @@ def make_settings(
     rules = Rules(**read_numbers(Rules, os.environ))
     hub_rules = HubRules(**read_numbers(HubRules, os.environ))
     place = AgentSettings(server, node_id, token, data, adb_port, adb, capacity, endpoints)
-    trust = {"ca_file": ca_file, "server_name": server_name}
-    return replace(place, periods=periods, rules=rules, hub_rules=hub_rules, **trust)
+    own = replace(place, periods=periods, rules=rules, hub_rules=hub_rules)
+    return replace(own, ca_file=ca_file, server_name=server_name)
 
 
 def read_endpoints(given: list[str], file: Path | None) -> tuple[str, ...]:

@@ -18,13 +18,13 @@ def worker(
     once it waits for work."""
     import asyncio
 
-    from rackhand.server import main, settings
+    from rackhand.server import logs, settings
     from rackhand.server.worker import work
 
     try:
         loaded = settings.load({"data": data, "database_url": database_url}, os.environ, config)
     except settings.SettingError as error:
         fail(str(error), Exit.USAGE)
-    main.set_up_logging(loaded)
+    logs.set_up_logging(loaded.log_format)
     with reported():
         asyncio.run(work(loaded, lambda: print("Ready worker", flush=True)))

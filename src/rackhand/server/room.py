@@ -27,8 +27,8 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One server's database, settings, long-poll hub, line to other servers, metrics, stores of contents, logins, disks,
-    vault, provider."""
+    """One server's database, settings, long-poll hub, line to other servers, metrics, stores of contents, logins,
+    disks, vault, provider."""
 
     db: Database
     settings: Settings

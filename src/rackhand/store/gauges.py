@@ -7,10 +7,11 @@ from sqlalchemy import Table, func, select
 
 from rackhand.core.clock import Millis
 from rackhand.core.states import DEVICE_RUN, RUN, Machine
+from rackhand.core.vitals import Limits
 from rackhand.store.db import Tx
 from rackhand.store.jobs import all_jobs
 from rackhand.store.metadata import literals
-from rackhand.store.stats import Limits, count_devices
+from rackhand.store.stats import count_devices
 from rackhand.store.tables import artifacts, devices, nodes, run_device_states, runs
 
 
