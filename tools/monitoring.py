@@ -62,6 +62,15 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel("Nodes", (("max(rackhand_nodes)", "enrolled"), ("max(rackhand_nodes_online)", "online"))),
         Panel("Files that did not arrive yet", (("max(rackhand_artifacts_pending)", "pending"),)),
         Panel("Open long polls", (("sum by (instance) (rackhand_long_polls)", "{{instance}}"),)),
+        Panel(
+            "Wake-ups of other servers",
+            (("min(rackhand_hints_connected)", "connected"), ("sum(rackhand_hints_heard)", "heard")),
+        ),
+        Panel(
+            "Background jobs: since the last good end",
+            (("time() - max by (job) (rackhand_job_success_timestamp_seconds)", "{{job}}"),),
+            "s",
+        ),
     ),
     "Callbacks": (
         Panel("Events", ((f"sum by (verdict) (rate(rackhand_callback_events_total{_RATE}))", "{{verdict}}"),), "ops"),

@@ -1,32 +1,5 @@
-CREATE TEMP TABLE old_api_tokens AS SELECT workspace_id, id, token_hash, name, role, user_id, created_at, created_by, expires_at, last_used_at, revoked_at FROM api_tokens;
-
-DROP TABLE api_tokens;
-
-CREATE TABLE api_tokens (
-    workspace_id TEXT NOT NULL,
-    id TEXT NOT NULL,
-    token_hash TEXT NOT NULL,
-    name TEXT NOT NULL,
-    role TEXT NOT NULL,
-    scope TEXT DEFAULT 'full' NOT NULL,
-    user_id TEXT,
-    created_at BIGINT NOT NULL,
-    created_by TEXT,
-    expires_at BIGINT,
-    last_used_at BIGINT,
-    revoked_at BIGINT,
-    CONSTRAINT pk_api_tokens PRIMARY KEY (workspace_id, id),
-    CONSTRAINT fk_api_tokens_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id),
-    CONSTRAINT fk_api_tokens_workspace_id_user_id FOREIGN KEY(workspace_id, user_id) REFERENCES users (workspace_id, id) ON DELETE CASCADE,
-    CONSTRAINT uq_api_tokens_token_hash UNIQUE (token_hash),
-    CONSTRAINT ck_api_tokens_role CHECK (role IN ('viewer', 'operator', 'admin')),
-    CONSTRAINT ck_api_tokens_scope CHECK (scope IN ('full', 'read', 'runs'))
-);
-
-INSERT INTO api_tokens (workspace_id, id, token_hash, name, role, user_id, created_at, created_by, expires_at, last_used_at, revoked_at)
-SELECT workspace_id, id, token_hash, name, role, user_id, created_at, created_by, expires_at, last_used_at, revoked_at FROM old_api_tokens;
-
-DROP TABLE old_api_tokens;
+ALTER TABLE api_tokens ADD COLUMN scope TEXT DEFAULT 'full' NOT NULL
+    CONSTRAINT ck_api_tokens_scope CHECK (scope IN ('full', 'read', 'runs'));
 
 CREATE TABLE audit_retention (
     workspace_id TEXT NOT NULL,
