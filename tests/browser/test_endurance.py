@@ -11,6 +11,8 @@ from tests.browser.pace import own_time, stop_time
 from rackhand.server.fake_site import Site
 
 POLLS = 300
+FEW = POLLS // 10
+"""One node a poll that stays would be ten times as many; what is drawn just then is not a leak."""
 WARM_UP = 40
 HEAP_BYTES = 300_000
 """What compiled code, caches and the collector's own slack may add."""
@@ -75,6 +77,6 @@ def test_300_polls_leave_nothing_behind(
     later = counts(session)
 
     print(f"before {before}, later {later}")
-    assert later["nodes"] <= before["nodes"]
-    assert later["listeners"] <= before["listeners"]
+    assert later["nodes"] <= before["nodes"] + FEW
+    assert later["listeners"] <= before["listeners"] + FEW
     assert later["heap"] <= before["heap"] + HEAP_BYTES
