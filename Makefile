@@ -8,6 +8,9 @@ BIN := .venv/bin
 UV := .tools/bin/uv
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
+# Empty: keep compiled modules. Without them every process that a test starts compiles the libraries again, 4 s each.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup browser demo test lint types coverage check docs lock audit nightly clean
 
