@@ -67,7 +67,7 @@ def test_a_server_of_ours_that_is_mute_is_ended_and_replaced(port: int, binary: 
         assert first.pid is not None
         os.kill(first.pid, signal.SIGSTOP)
         second = owner(port, binary, tmp_path / "adb.json")
-        second._periods = Periods(examine_ms=300, stop_ms=200)
+        second._periods = Periods(examine_ms=1_000, stop_ms=1_000)
         state = await second.start()
         assert state.mode is Mode.OWN
         assert state.pid != first.pid
