@@ -27,9 +27,11 @@ def test_shortcuts_and_palette(visit: Visit) -> None:
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_hidden()
     page.keyboard.press("Control+k")
     palette = page.get_by_role("dialog", name="Go to or do …")
     expect(palette).to_be_visible()
+    expect(palette.locator("input")).to_be_focused()
     page.keyboard.type("17")
     expect(palette.get_by_role("option", name="Device 17", exact=True)).to_have_attribute("aria-selected", "true")
 
