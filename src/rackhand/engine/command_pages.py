@@ -11,11 +11,10 @@ from typing import Any
 from rackhand.core import template
 from rackhand.core.clock import Millis
 from rackhand.core.schema import parse
-from rackhand.engine import catalog, run_views, runs
+from rackhand.engine import catalog, runs
 from rackhand.engine.access import Actor, audit
 from rackhand.engine.catalog import AssetView
 from rackhand.engine.run_requests import RUN_REQUEST
-from rackhand.engine.run_views import DeviceRunDetail, RunView
 from rackhand.engine.runs import Created, Origin
 from rackhand.store import catalog as rows
 from rackhand.store import devices, uses
@@ -70,15 +69,6 @@ class CommandPage:
     folders: tuple[str, ...]
     placeholders: tuple[str, ...]
     device: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A run of one command on one device."""
-
-    run: RunView
-    is_final: bool
-    detail: DeviceRunDetail
 
 
 @dataclass(slots=True)
@@ -162,12 +152,3 @@ def try_command(tx: Tx, actor: Actor, asset_id: str, index: int, params: dict[st
     created = runs.create_run(tx, parse(RUN_REQUEST, wanted), Origin("adhoc", actor.name))
     audit(tx, actor, "run.create", f"run:{created.view.id}", {"target": wanted["target"], "asset": asset.id})
     return created
-
-
-def read_trial(tx: Tx, run_id: str) -> Trial:
-    """How a trial does; NotFound if there is no such run."""
-    detail = run_views.get_run(tx, run_id)
-    assert detail is not None  # asked without `since`
-    cell = detail.heatmap.devices[0]
-    opened = run_views.get_device_run(tx, run_id, cell.index)
-    return Trial(detail.run, detail.run.finished_at is not None, opened)
