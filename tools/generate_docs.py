@@ -18,11 +18,15 @@ from rackhand.core.heatmap import Activity
 from rackhand.core.policy import Policy
 from rackhand.core.schema import REQUIRED, Field
 from rackhand.wire.messages import EventType
+from tools import monitoring
+from tools.monitoring import metric_rows
 from tools.routes import routes
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MARK = "<!-- Written by `make docs` from {source}; edit that, not this. -->"
-MACHINES: tuple[states.Machine[Any], ...] = (states.RUN, states.DEVICE_RUN, states.STEP, states.SCAN, states.ARTIFACT)
+MACHINES: tuple[states.Machine[Any], ...] = (
+    *(states.RUN, states.ROLLOUT, states.DEVICE_RUN, states.STEP, states.SCAN, states.ARTIFACT, states.DEVICE),
+)
 SETTINGS_MODULE = "rackhand.server.settings"
 SETTINGS_FILE = DOCS.parent / "src" / "rackhand" / "server" / "settings.py"
 
@@ -34,6 +38,14 @@ STATE_MEANINGS = {
     ("run", "partial"): "some device runs succeeded, others did not",
     ("run", "failed"): "no device run succeeded",
     ("run", "stopped"): "an operator stopped it",
+    ("rollout", "rolling"): "the open wave is under way; the next one opens when it is final",
+    (
+        "rollout",
+        "halted",
+    ): "too many devices failed, or a wave has to be confirmed: nothing more is handed out until an "
+    "operator resumes or aborts it, or the run's deadline ends it",
+    ("rollout", "aborted"): "the run was stopped, or ended otherwise, before all of its waves were done",
+    ("rollout", "done"): "its last wave is final, whatever came of it",
     ("device run", "queued"): "waits for its turn on its node",
     ("device run", "running"): "a node executes it under a live lease",
     ("device run", "waiting"): "the device is in trouble; the node probes it every second until the grace ends",
@@ -54,6 +66,14 @@ STATE_MEANINGS = {
     ("scan job", "succeeded"): "the list has arrived",
     ("scan job", "failed"): "the node could not list its devices",
     ("scan job", "timed_out"): "no answer within 60 s",
+    ("device", "absent"): "adb does not list it",
+    ("device", "offline"): "adb lists it, but cannot talk to it",
+    ("device", "unauthorized"): "it does not know the node's key; a human must allow USB debugging on its screen",
+    ("device", "booting"): "it answers, and has not completed its boot",
+    ("device", "online"): "it answered the agent's own probe",
+    ("device", "unresponsive"): "adb says that it is there, and it does not answer",
+    ("device", "flapping"): "it came and went too often; out of runs until it has been steady for a while",
+    ("device", "quarantined"): "the repair ladder is at its end; good probes in a row, or an operator, end it",
     ("artifact", "pending"): "announced; its bytes have not arrived",
     ("artifact", "stored"): "its bytes are here and match their sha256",
     ("artifact", "missing"): "its bytes did not come within a day; the outcome of the step is not touched",
@@ -67,6 +87,7 @@ EVENT_MEANINGS = {
     EventType.ARTIFACT_CREATED: "a file is announced; its bytes follow by PUT",
     EventType.TASK_FINISHED: "a device run has ended; carries the last seq of its lease",
     EventType.SCAN_PROGRESS: "a scan goes on or has ended",
+    EventType.DEVICE_EVENT: "for a device's history: flapping, a rung of the repair ladder, quarantine, release",
 }
 
 
@@ -221,11 +242,28 @@ def routes_page() -> list[str]:
     return lines
 
 
+def metrics_page() -> list[str]:
+    """Every metric, and where the dashboard and the alerts are."""
+    return [
+        "# Metrics",
+        "",
+        MARK.format(source="src/rackhand/server/metrics.py"),
+        "",
+        "`GET /metrics` in Prometheus' text format. Counters and histograms count what one server did; gauges of *the",
+        "fleet* come from the database and are the same on every server: take `max`. Dashboard, alerts and how to use "
+        "them:",
+        "[Monitoring](monitoring.md).",
+        "",
+        *table(("metric", "type", "labels", "meaning"), *((f"`{row[0]}`", *row[1:]) for row in metric_rows())),
+    ]
+
+
 PAGES: dict[str, Callable[[], list[str]]] = {
     "states.md": states_page,
     "commands.md": commands_page,
     "events.md": events_page,
     "routes.md": routes_page,
+    "metrics.md": metrics_page,
 }
 
 
@@ -242,6 +280,7 @@ def main() -> int:
     for name, text in pages().items():
         (DOCS / name).write_text(text, encoding="utf-8", newline="\n")
         print(f"docs/{name}")
+    monitoring.main()
     return 0
 
 

@@ -18,8 +18,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
 from rackhand.core import errors, reasons, step_reasons
-from rackhand.core.states import RUN, RunStatus
-from rackhand.engine.access import Role
+from rackhand.core.states import ROLLOUT, RUN, RunStatus
+from rackhand.engine.access import Role, Scope
 from tools.source import PACKAGE, Source
 
 FOLDERS = ("core", "store", "engine", "server", "wire")
@@ -43,12 +43,15 @@ _COMPUTING |= {("core/errors.py", "message"), ("core/errors.py", "__init__")}
 _ARTIFACTS = ("pending", "missing")
 _HEALTH = ("absent", "offline", "unauthorized", "booting", "unresponsive")
 _ADB = ("authorizing", "bootloader", "recovery", "sideload", "no permissions", "not readable")
+_ROLLOUTS = sorted(ROLLOUT.final)
 WORDS = (
     *(status for status in RunStatus if not RUN.is_final(status)),
     *Role,
+    *Scope,
     *_ARTIFACTS,
     *_HEALTH,
     *_ADB,
+    *_ROLLOUTS,
     *step_reasons.WORDS,
 )
 """What `word` is called with, besides the hints of `Text`."""

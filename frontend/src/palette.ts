@@ -14,8 +14,8 @@ class CommandPalette extends HTMLElement {
     this.#input.addEventListener("input", () => this.#show());
     this.#input.addEventListener("keydown", (event) => this.#key(event));
     this.#list.addEventListener("click", (event) => this.#go((event.target as Element).closest("li")));
-    this.closest("dialog")?.addEventListener("toggle", () => {
-      this.#input.value = "";
+    this.closest("dialog")?.addEventListener("toggle", (event) => {
+      if ((event as ToggleEvent).newState === "closed") this.#input.value = ""; // when opened, somebody types already
       this.#show();
     });
   }

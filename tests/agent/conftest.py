@@ -25,6 +25,7 @@ class Rack:
     server: FakeServer
     settings: AgentSettings
     stop_event: asyncio.Event = field(default_factory=asyncio.Event)
+    hurry_event: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[int] | None" = None
 
     def device(self, number: int = 1) -> SimDevice:
@@ -33,9 +34,9 @@ class Rack:
     async def start(self, **changes: Any) -> None:
         """Run the agent until it reported every device online."""
         self.settings = replace(self.settings, **changes)
-        self.stop_event = asyncio.Event()
+        self.stop_event, self.hurry_event = asyncio.Event(), asyncio.Event()
         seen = len(self.server.beats)
-        self.task = asyncio.create_task(run_agent(self.settings, self.stop_event))
+        self.task = asyncio.create_task(run_agent(self.settings, self.stop_event, self.hurry_event))
         await self.server.until(lambda: self.is_online(seen))
 
     def is_online(self, since: int = 0) -> bool:

@@ -11,8 +11,8 @@ from rackhand.agent.parse import (
     is_media_playing,
     parse_battery,
     parse_focused_app,
-    parse_free_mb,
     parse_properties,
+    parse_storage,
 )
 
 FACTS = Path(__file__).parent / "facts"
@@ -39,11 +39,11 @@ def test_a_battery_is_read(name: str, battery: Battery) -> None:
     [("df_toybox", 20_480), ("df_human", 1_536), ("df_toolbox", 8_396), ("df_missing", None)],
 )
 def test_free_space_of_data_is_read(name: str, free_mb: int | None) -> None:
-    assert parse_free_mb(fact(name)) == free_mb
+    assert parse_storage(fact(name)).free_mb == free_mb
 
 
 def test_free_space_falls_back_to_the_first_file_system() -> None:
-    assert parse_free_mb(fact("df_toybox"), "/sdcard") == 1_860
+    assert parse_storage(fact("df_toybox"), "/sdcard").free_mb == 1_860
 
 
 def test_properties_are_read_and_garbage_left_out() -> None:
@@ -77,7 +77,7 @@ def test_playing_media_is_noticed(name: str, is_playing: bool) -> None:
 @given(st.text())
 def test_no_text_breaks_a_parser(text: str) -> None:
     parse_battery(text)
-    parse_free_mb(text)
+    parse_storage(text)
     parse_properties(text)
     parse_focused_app(text)
     is_media_playing(text)

@@ -64,19 +64,21 @@ def test_a_once_step_is_never_repeated(rack: Any) -> None:
     asyncio.run(story())
 
 
-def test_a_lease_that_ended_meanwhile_is_dropped_in_silence(rack: Any) -> None:
+def test_of_a_lease_that_ended_meanwhile_only_the_attempt_in_flight_is_reported(rack: Any) -> None:
     async def story() -> None:
         async with rack() as r:
             job = r.server.give("SIM00001", shell(GATED, effect="repeatable"))
             await r.server.until(lambda: count(r) == 1)
             await r.stop()
             r.server.cancel(job.lease.token)
-            before = len(r.server.events)
             await r.start()
             other = r.server.give("SIM00001", shell("echo other"))
             await r.server.finished(other)
 
-            assert [s for s in r.server.events[before:] if s.event.lease_token == job.lease.token] == []
+            assert r.server.steps(job) == [(0, 1, "aborted")]
+            assert [s for s in r.server.events if s.event.lease_token == job.lease.token][
+                -1
+            ].event.type != "task_finished"
             assert count(r) == 1
 
     asyncio.run(story())

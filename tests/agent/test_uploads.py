@@ -42,6 +42,34 @@ def test_an_upload_that_never_works_is_given_up(rack: Any) -> None:
     asyncio.run(story())
 
 
+def test_an_upload_that_is_damaged_on_the_way_is_sent_again(rack: Any) -> None:
+    async def story() -> None:
+        async with rack() as r:
+            r.server.damaged_uploads = 2
+            await r.server.finished(r.server.give("SIM00001", make_step("screenshot")))
+
+            await r.server.until(lambda: r.server.uploads)
+            await r.server.until(lambda: not left(r))
+
+    asyncio.run(story())
+
+
+def test_a_file_that_changed_since_it_was_announced_is_given_up(rack: Any) -> None:
+    async def story() -> None:
+        async with rack() as r:
+            r.server.upload_failures = 1_000_000
+            await r.server.finished(r.server.give("SIM00001", make_step("screenshot")))
+            await r.server.until(lambda: any(line.startswith("PUT") for line in r.server.requests))
+            for path in left(r):
+                path.write_bytes(b"something else")
+            r.server.upload_failures = 0
+
+            await r.server.until(lambda: not left(r))
+            assert r.server.uploads == {}
+
+    asyncio.run(story())
+
+
 def test_uploads_go_on_after_a_restart(rack: Any) -> None:
     async def story() -> None:
         async with rack() as r:

@@ -17,7 +17,7 @@ def furnish(site: Site) -> None:
 
 async def _furnish(lab: Lab) -> None:
     first = await lab.node("PC-01", 20, model="Pixel 7", os_version="14", battery=80, temperature_c=31.5)
-    second = await lab.node("PC-02", 10, model="Galaxy S23", os_version="13", battery=9, storage_free_mb=120)
+    second = await lab.node("PC-02", 10, model="Galaxy S23", os_version="13", battery=12, storage_free_mb=400)
     await lab.beat("PC-01", [*first[:18], *(_gone(phone) for phone in first[18:])])
     await lab.beat("PC-02", second)
     await lab.db.write(devices.change_at, SYSTEM, 2, {"label": HOSTILE, "labels": {"rack": "a"}})

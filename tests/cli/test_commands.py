@@ -9,7 +9,7 @@ import pytest
 from typer.testing import Result
 
 from rackhand.cli.fake import Rig
-from rackhand.cli.fake_process import free_port
+from rackhand.cli.fake_process import free_port, until
 
 Ask = Callable[..., Result]
 
@@ -60,6 +60,21 @@ def test_a_run_that_fails_is_exit_code_1_and_can_be_run_again(ask: Ask, tmp_path
     assert again.exit_code == 1
     assert json.loads(again.stdout)["parent_run_id"] == ended.stdout.split()[0]
     assert ask("runs", "rerun", "last", "--outcome", "lost").exit_code == 2
+
+
+def test_a_rollout_that_halts_is_resumed_and_aborted(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "fail.yml").write_text(FAIL, encoding="utf-8")
+    words = ("run", str(tmp_path / "fail.yml"), "--target", "all", "--rollout", "1,2,100%", "--max-failed-ratio", "0")
+    data(ask(*words, "--by-hand", "--no-wait", "--json"))
+
+    def halted() -> Any:
+        run = data(ask("runs", "show", "last", "--json"))["run"]
+        return run if run["rollout_state"] == "halted" else None
+
+    assert until(halted, "it halts")["rollout"]["auto"] is False
+    assert data(ask("runs", "resume", "last", "--json"))["open_wave"] == 2
+    assert "stopped, rollout aborted" in ask("runs", "abort", "last").stdout.replace("stopping", "stopped")
+    assert ask("run", "x", "--target", "all", "--by-hand").exit_code == 2
 
 
 def test_runs_are_listed_shown_exported_and_stopped(ask: Ask, look: str, tmp_path: Path) -> None:

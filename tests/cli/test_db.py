@@ -1,10 +1,13 @@
-"""`rackhand db`: upgrade and check."""
+"""`rackhand db`: upgrade, check and copy."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from typer.testing import Result
+
+from rackhand.store.fake import DatabasePlace
 
 Command = Callable[..., Result]
 
@@ -42,3 +45,25 @@ def test_an_unknown_kind_of_database_is_wrong_usage(command: Command) -> None:
 
     assert ended.exit_code == 2
     assert "postgresql://" in ended.stderr
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_copy_moves_a_folder_to_postgresql(command: Command, tmp_path: Path, database: DatabasePlace) -> None:
+    data = str(tmp_path / "d")
+    assert command("db", "upgrade", "--data", data).exit_code == 0
+
+    ended: Result = command("db", "copy", database.url, "--data", data)
+
+    assert ended.exit_code == 0, ended.output
+    assert "their checksums are equal" in ended.stdout
+    assert "workspaces                        1" in ended.stdout
+
+
+def test_copy_begins_at_sqlite_only(command: Command, tmp_path: Path) -> None:
+    ended: Result = command("db", "copy", "postgresql:///other", "--database-url", "postgresql:///rackhand")
+    assert ended.exit_code == 2
+    assert "rackhand backup and restore copy any kind into any other" in ended.stderr
+
+    ended = command("db", "copy", "postgresql:///other", "--data", str(tmp_path / "nothing"))
+    assert ended.exit_code == 1
+    assert "there is no database" in ended.stderr

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,15 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from rackhand import __version__
+from rackhand.cli import checks
+from rackhand.cli.checks_server import check_node
+from rackhand.cli.checks_usb import check_usb
 from rackhand.cli.fake import Rig
 from rackhand.cli.fake_process import free_port
+from rackhand.cli.finding import Level
+from rackhand.store import versions
+from rackhand.store.schema import SchemaState
 
 Command = Callable[..., Result]
 
@@ -72,3 +80,81 @@ def test_a_wrong_token_fails(ask: Command) -> None:
 
     assert ended.exit_code == 1
     assert findings(ended)["token"]["level"] == "fail"
+
+
+def test_nodes_are_told_with_what_is_wrong_with_them(ask: Command, rig: Rig) -> None:
+    found = findings(ask("doctor", "--json", RACKHAND_DATA=str(rig.folder / "server")))
+
+    assert found["database"]["detail"].startswith("SQLite")
+    assert found["schema"]["level"] == "ok"
+    assert found["front end"]["level"] == "ok"
+    sound = {
+        "id": "PC-01",
+        "online": True,
+        "last_error_message": None,
+        "agent_version": __version__,
+        "adb_version": "36.0.0",
+    }
+    assert check_node(sound).level is Level.OK
+    for change in (
+        {"online": False},
+        {"last_error_message": "the clock of this PC is +9 s off"},
+        {"adb_version": "33.0.1"},
+        {"agent_version": "0.0.1"},
+    ):
+        finding = check_node(sound | change)
+        assert (finding.level, bool(finding.advice)) == (Level.WARN, True), finding
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "level"),
+    [
+        ("SQLite", "3.53.4", Level.OK),
+        ("SQLite", "3.40.1", Level.WARN),
+        ("PostgreSQL", "17.2", Level.OK),
+        ("PostgreSQL", "18beta2", Level.OK),
+        ("PostgreSQL", "13.14", Level.FAIL),
+    ],
+)
+def test_versions_of_databases_with_known_trouble_are_told(kind: str, version: str, level: Level) -> None:
+    oldest = {"SQLite": versions.SOUND_SQLITE, "PostgreSQL": versions.OLDEST_POSTGRESQL}[kind]
+    finding = checks._judge_version(versions._judge(kind, version, oldest))
+
+    assert (finding.level, bool(finding.advice)) == (level, level is not Level.OK), finding
+
+
+@pytest.mark.parametrize(
+    ("state", "level", "word"),
+    [
+        (SchemaState("0001", "0001"), Level.OK, "up to date"),
+        (SchemaState("0001", "0002"), Level.FAIL, "needs 0002"),
+        (SchemaState(None, "0002"), Level.FAIL, "empty"),
+        (SchemaState("0003", "0002", is_newer=True), Level.FAIL, "newer rackhand"),
+    ],
+)
+def test_a_schema_that_is_older_or_newer_is_told(state: SchemaState, level: Level, word: str) -> None:
+    finding = checks._judge_schema(state)
+
+    assert (finding.level, word in finding.detail) == (level, True)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="sysfs is Linux's")
+def test_phones_that_this_user_may_not_open_are_told(tmp_path: Path) -> None:
+    nodes = tmp_path / "dev"
+    for port, number in (("1-1", 4), ("1-2", 5)):
+        device, interface = tmp_path / "sys" / port, tmp_path / "sys" / f"{port}:1.0"
+        device.mkdir(parents=True)
+        interface.mkdir()
+        words = {device / "busnum": "1", device / "devnum": str(number), interface / "bInterfaceClass": "ff"}
+        words |= {interface / "bInterfaceSubClass": "42", interface / "bInterfaceProtocol": "01"}
+        for path, word in words.items():
+            path.write_text(f"{word}\n", encoding="ascii")
+    (nodes / "001").mkdir(parents=True)
+    (nodes / "001" / "004").touch()
+    (found,) = check_usb(tmp_path / "sys", nodes)
+    assert (found.level, "1 of 2 phones" in found.detail, "001/005" in found.detail) == (Level.FAIL, True, True)
+    assert "udev" in found.advice
+    (nodes / "001" / "005").touch()
+    assert check_usb(tmp_path / "sys", nodes)[0].detail.startswith("2 phones")
+    (tmp_path / "none").mkdir()
+    assert check_usb(tmp_path / "none", nodes)[0].level is Level.OK

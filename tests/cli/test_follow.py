@@ -50,6 +50,23 @@ def test_it_asks_for_what_changed_until_the_run_is_final() -> None:
     assert shown == [0, 1, 2]
 
 
+def test_a_rollout_shows_its_wave_and_says_once_why_it_halted(capsys: pytest.CaptureFixture[str]) -> None:
+    def in_wave(rev: int, status: str, state: str, reason: str | None) -> dict[str, Any]:
+        answer = seen(rev, status, failed=1)
+        answer["run"] |= {"rollout_state": state, "rollout": {"open_wave": 2, "sizes": [1, 2, 3], "reason": reason}}
+        return answer
+
+    halted = [in_wave(rev, "running", "halted", "1 of 3 failed") for rev in (1, 2)]
+    script = Script(*halted, in_wave(3, "partial", "done", None))
+    texts: list[str] = []
+    follow(script, "r", lambda done, text="": texts.append(text))  # type: ignore[arg-type]
+
+    assert texts == ["wave 2 of 3 halted, 1 failed", "wave 2 of 3 halted, 1 failed", "wave 2 of 3, 1 failed"]
+    said = capsys.readouterr().err
+    assert said.count("The rollout halted: 1 of 3 failed") == 1
+    assert "rackhand runs resume r" in said
+
+
 def test_a_server_that_comes_back_is_followed_on(capsys: pytest.CaptureFixture[str]) -> None:
     gone = Unreachable("gone")
     script = Script(seen(1, "running", running=1), gone, gone, Busy("starting"), seen(2, "succeeded", succeeded=1))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rackhand.cli.pairs import read_pairs, read_policy
+from rackhand.cli.pairs import read_pairs, read_policy, read_rollout
 from rackhand.core.errors import Invalid
 
 
@@ -27,6 +27,17 @@ def test_a_policy_has_numbers_and_words() -> None:
         "concurrency": 3,
     }
     assert read_policy(["wait_s=60"]) == {"offline": {"wait_s": 60}}
+
+
+DEFAULT = {"waves": [1, "10%", "100%"], "auto": True}
+
+
+def test_a_rollout_has_numbers_and_shares() -> None:
+    assert read_rollout("1, 10%,100%") == DEFAULT
+    assert read_rollout("5", 0.5, is_auto=False) == {"waves": [5], "max_failed_ratio": 0.5, "auto": False}
+    with pytest.raises(Invalid) as caught:
+        read_rollout("1,ten")
+    assert [error.path for error in caught.value.errors] == ["/rollout/waves/1"]
 
 
 def test_all_that_is_wrong_with_a_policy_is_said_at_once() -> None:

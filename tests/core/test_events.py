@@ -281,8 +281,8 @@ def test_every_step_fact_on_every_step_row(
     is_contradiction = STEP.is_final(old_status) and STEP.is_final(fact.status) and fact.status is not old_status
     assert new.status is (old_status if STEP.is_final(old_status) else fact.status)
     assert verdict is (Verdict.LATE if is_late else Verdict.STALE if is_contradiction else Verdict.ACCEPTED)
-    is_news = fact.seq > old_seq or (not STEP.is_final(old_status) and STEP.is_final(fact.status))
-    assert new.late is (is_late and is_news and (STEP.is_final(fact.status) or not STEP.is_final(old_status)))
+    is_news = fact.seq > old_seq or not STEP.is_final(old_status)
+    assert new.late is (is_late and is_news and STEP.is_final(fact.status))
     assert new.late_status is (fact.status if new.late and STEP.is_final(old_status) else None)
 
 
@@ -334,6 +334,18 @@ def test_late_news_of_a_final_attempt_stands_beside_its_status() -> None:
     assert verdicts == {Verdict.LATE}
     assert (row.status, row.late, row.late_status, row.exit_code) == (T.ABORTED, True, T.SUCCEEDED, 0)
     assert (row.output_tail, row.output_lines) == ("before", 9)
+
+
+def test_a_beginning_that_comes_late_makes_no_row_and_its_end_does() -> None:
+    lost = Rows(replace(QUEUED, status=D.LOST))
+    begun, ended = step(2, T.RUNNING, started_at=60), step(3, T.ABORTED, started_at=60)
+
+    rows, verdicts = fold_all([begun], lost)
+    assert (rows.steps, verdicts) == ({}, {Verdict.LATE})
+
+    rows, _ = fold_all([ended], rows)
+    assert (rows.steps[0, 1].status, rows.steps[0, 1].late) == (T.ABORTED, True)
+    assert fold_all([begun], rows)[0] == rows
 
 
 def test_a_second_late_end_of_an_attempt_that_came_late_changes_nothing() -> None:

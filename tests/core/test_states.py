@@ -8,8 +8,10 @@ import pytest
 from rackhand.core.errors import IllegalMove
 from rackhand.core.states import (
     ARTIFACT,
+    DEVICE,
     DEVICE_RUN,
     FAILED_STEPS,
+    ROLLOUT,
     RUN,
     SCAN,
     STEP,
@@ -31,6 +33,7 @@ TABLE: list[Case] = [
         """,
         {"succeeded", "partial", "failed", "stopped"},
     ),
+    (ROLLOUT, "rolling -> halted aborted done\nhalted -> rolling aborted", {"aborted", "done"}),
     (
         DEVICE_RUN,
         """
@@ -57,6 +60,20 @@ TABLE: list[Case] = [
         {"succeeded", "failed", "timed_out"},
     ),
     (ARTIFACT, "pending -> stored missing", {"stored", "missing"}),
+    (
+        DEVICE,
+        """
+        absent -> offline unauthorized booting online unresponsive flapping quarantined
+        offline -> absent unauthorized booting online unresponsive flapping quarantined
+        unauthorized -> absent offline booting online unresponsive flapping
+        booting -> absent offline unauthorized online unresponsive flapping quarantined
+        online -> absent offline unauthorized booting unresponsive flapping
+        unresponsive -> absent offline unauthorized booting online flapping quarantined
+        flapping -> absent offline unauthorized booting online unresponsive
+        quarantined -> absent offline unauthorized booting online unresponsive
+        """,
+        set(),
+    ),
 ]
 every_machine = pytest.mark.parametrize(("machine", "drawn", "final"), TABLE, ids=[case[0].name for case in TABLE])
 

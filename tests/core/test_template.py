@@ -88,7 +88,14 @@ def test_placeholders_are_found_anywhere() -> None:
     assert placeholders(value) == {"params.x", "run.id", "params.y"}
 
 
-def problems(value: object, params: dict[str, str] | None = None) -> list[tuple[str, str]]:
+def test_placeholders_of_one_family_go_by_their_own_names() -> None:
+    value = {"command": "{{ secrets.pin }} {{ params.x }} {{ secrets.key }} {{ secrets.pin }}"}
+
+    assert template.names_of(value, "secrets") == ("key", "pin")
+    assert template.names_of(value, "params") == ("x",)
+
+
+def problems(value: object, params: set[str] | None = None) -> list[tuple[str, str]]:
     errors: list[FieldError] = []
     template.check(value, "/params", errors, params)
     return [(error.path, error.message) for error in errors]
@@ -105,10 +112,11 @@ def test_unknown_placeholders_are_named_with_their_place() -> None:
 
 
 def test_with_the_values_of_a_run_each_parameter_needs_one() -> None:
-    value = ["{{ params.x }}", "{{ params.y }}", "{{ run.id }}", "{{ nothing }}"]
+    value = ["{{ params.x }}", "{{ params.y }}", "{{ run.id }}", "{{ nothing }}", "{{ secrets.x }}"]
 
-    assert problems(value, {"x": "1"}) == [
+    assert problems(value, {"params.x"}) == [
         ("/params/1", "uses params.y, which the run gives no value"),
         ("/params/3", "has the unknown placeholder nothing"),
+        ("/params/4", "uses secrets.x, which the run gives no value"),
     ]
-    assert problems(value[:3], {"x": "1", "y": ""}) == []
+    assert problems(value[:3], {"params.x", "params.y"}) == []

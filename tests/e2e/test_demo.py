@@ -1,5 +1,6 @@
 """Stories of `rackhand demo` as an operator starts it: whole, in processes of its own, on both fronts."""
 
+import ipaddress
 import json
 import os
 import signal
@@ -49,6 +50,43 @@ class Demo:
             except OSError:
                 continue
         return found
+
+    def listening(self) -> set[str]:
+        """The addresses that its processes listen on, TCP and UDP, as `ss -ltnup` shows them (Linux)."""
+        inodes = {inode for place in self._places() for inode in _sockets(place)}
+        found = set()
+        for table in ("tcp", "tcp6", "udp", "udp6"):
+            for line in Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]:
+                words = line.split()
+                is_open = words[3] == "0A" or table.startswith("udp")
+                if is_open and words[9] in inodes:
+                    found.add(_address_of(words[1].partition(":")[0]))
+        return found
+
+    def _places(self) -> list[Path]:
+        return [place for place in Path("/proc").glob("[0-9]*") if self.mark.encode() in _environment(place)]
+
+
+def _environment(place: Path) -> bytes:
+    try:
+        return (place / "environ").read_bytes()
+    except OSError:
+        return b""
+
+
+def _sockets(place: Path) -> list[str]:
+    """The inodes of the sockets that a process has open."""
+    try:
+        names = [str(handle.readlink()) for handle in (place / "fd").iterdir()]
+    except OSError:
+        return []
+    return [name.removeprefix("socket:[").rstrip("]") for name in names if name.startswith("socket:[")]
+
+
+def _address_of(text: str) -> str:
+    """`0100007F` as the kernel writes it: words in the machine's own order."""
+    words = [int(text[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(text), 8)]
+    return str(ipaddress.ip_address(b"".join(words)))
 
 
 @contextmanager
@@ -157,6 +195,10 @@ def test_ctrl_c_ends_a_serving_demo_and_leaves_no_process(tmp_path: Path, number
         server, token = (word.partition("=")[2] for word in export.split()[1:])
         assert Client(server, token).get("/api/runs")["items"][0]["status"] == "succeeded"
         assert len(shown.processes()) >= 5
+        if sys.platform == "linux":
+            addresses = shown.listening()
+            assert addresses, "the server at least"
+            assert {each for each in addresses if not ipaddress.ip_address(each).is_loopback} == set()
 
         shown.process.send_signal(getattr(signal, number))
         code, _ = shown.finish()

@@ -37,7 +37,7 @@ def take_job(rig: Rig) -> dict[str, Any]:
     return dict(pulled["jobs"][0])
 
 
-def test_a_killed_server_loses_nothing(own_rig: Rig, database: DatabasePlace) -> None:
+def test_a_killed_server_loses_nothing(database: DatabasePlace, own_rig: Rig) -> None:
     rig = own_rig
     rig.environment["RACKHAND_DATABASE_URL"] = database.url
     rig.start_server()

@@ -14,6 +14,7 @@ from rackhand.engine.preferences import DAY_MS, PREFERENCES
 from rackhand.server.retention import remove_old
 from rackhand.store import retention, runs
 from rackhand.store.blobs import DirectoryBlobs
+from rackhand.store.retention import OldRuns
 
 
 def test_a_run_gets_what_it_does_not_say_from_the_workspace(in_lab: Callable[..., None]) -> None:
@@ -68,7 +69,7 @@ def test_old_final_runs_go_with_everything_below_them(in_lab: Callable[..., None
         assert await remove_old(lab.db, blobs) == 1
         left = [run for run in (old, is_open, young) if await lab.db.read(runs.get, run.view.id) is not None]
         assert left == [is_open, young]
-        assert await lab.db.read(retention.old_runs, lab.clock.at) == []
+        assert await lab.db.read(retention.old_runs, lab.clock.at) == OldRuns()
         assert await remove_old(lab.db, blobs) == 0, "a second pass finds nothing"
 
     in_lab(story)

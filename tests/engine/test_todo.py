@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from rackhand.core.vitals import Limits
 from rackhand.engine.todo import Severity, Todo, is_adb_old, todos
 from rackhand.store.devices import ConflictRow
 from rackhand.store.nodes import NodeRow, Transport
-from rackhand.store.stats import Limits, Trouble
+from rackhand.store.stats import Trouble
 
 PC_01 = NodeRow("PC-01", "Rack 1", "1.0", "36.0.0", 32, "active", True, 1_000, None, 1, 0)
 KIM = Trouble("id-7", 7, "S7", "Kim", "PC-01", True, 0, None, "ok", 80, 30.0, None, None, 9_000, None)

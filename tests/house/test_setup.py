@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from tools import setup
-from tools.source import ROOT
+from tools import audit, setup
+from tools.source import ROOT, tracked_files
 
 PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)")
 
@@ -46,12 +46,25 @@ def test_the_lock_satisfies_pyproject() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "tools/bootstrap.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "tools/bootstrap.lock", "tools/node.lock"])
 def test_every_locked_package_carries_its_hashes(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     entries = re.split(r"(?m)^(?=\S)", text)
 
     assert [entry.splitlines()[0] for entry in entries if entry.strip() and "--hash=sha256:" not in entry] == []
+
+
+def test_every_direct_dependency_is_held_in_a_range() -> None:
+    loose = [str(r) for r in wanted() if not r.specifier and not r.name.startswith("types-")]
+
+    assert loose == [], "give each a lower bound that somebody has looked at"
+
+
+def test_the_audit_asks_about_every_lock() -> None:
+    locks = {path.relative_to(ROOT).as_posix() for path in tracked_files() if path.suffix == ".lock"}
+
+    assert locks == set(audit.LOCKS)
+    assert "audit" in makefile_targets()
 
 
 def makefile_targets() -> set[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from rackhand.engine.access import Role
 from rackhand.server.contract import NODE, PUBLIC
-from rackhand.server.fake import BOOTSTRAP, ServerPlace
+from rackhand.server.fake import BOOTSTRAP, Api, ServerPlace
 
 ASSET = {"title": "Look", "kind": "shell", "params": {"command": "id"}}
 
@@ -63,7 +63,8 @@ def test_every_page_but_the_login_sends_there(server: ServerPlace) -> None:
                         if method == "GET":
                             assert answer.headers["location"].startswith("/login?next=/"), url
 
-            assert seen == {"/login", "/login/{secret}", "/logout", "/static/dist/{name}"}
+            oidc = {"/login/oidc", "/login/oidc/callback"}
+            assert seen == {"/login", "/login/{secret}", "/logout", "/static/dist/{name}"} | oidc
 
     asyncio.run(story())
 
@@ -179,5 +180,43 @@ def test_every_route_declares_who_may_call_it(server: ServerPlace) -> None:
                     assert declared is not None, handler
                     assert declared.role in {NODE, PUBLIC, *Role}
                     assert declared.summary or declared.is_page, handler
+
+    asyncio.run(story())
+
+
+async def until_waiting(api: Api) -> None:
+    """Until a long poll is open."""
+    while not api.room.wakeups.waiting:  # noqa: ASYNC110 - the hub has no event for this
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("by", ["rotate", "delete"])
+def test_an_open_long_poll_ends_at_once_when_its_token_is_revoked(server: ServerPlace, by: str) -> None:
+    async def story() -> None:
+        async with server.open() as api:
+            node = await api.node("PC-01")
+            poll = asyncio.create_task(node.post("/api/nodes/pull", json={"node_id": "PC-01", "wait_ms": 30_000}))
+            await asyncio.wait_for(until_waiting(api), 20)
+
+            if by == "rotate":
+                await api.post("/api/nodes/PC-01/rotate")
+            else:
+                await api.delete("/api/nodes/PC-01")
+
+            answer = await asyncio.wait_for(poll, 20)
+            assert answer.status_code in (401, 404)
+            assert (await node.post("/api/nodes/pull", json={"node_id": "PC-01"})).status_code == 401
+
+    asyncio.run(story())
+
+
+def test_a_rotated_token_does_not_come_back_and_the_new_one_works(server: ServerPlace) -> None:
+    async def story() -> None:
+        async with server.open() as api:
+            old = await api.node("PC-01")
+            fresh = api.using((await api.post("/api/nodes/PC-01/rotate")).json()["token"])
+
+            assert (await old.post("/api/nodes/callback", json={})).status_code == 401
+            assert (await fresh.post("/api/nodes/pull", json={"node_id": "PC-01"})).status_code == 200
 
     asyncio.run(story())

@@ -11,6 +11,7 @@ from rackhand.core.errors import Busy, FieldError, IllegalMove, Invalid
 from rackhand.engine import catalog
 from rackhand.server.errors import answer_error
 from rackhand.server.fake import ServerPlace
+from rackhand.server.gate import HSTS, SECURITY_HEADERS
 from rackhand.server.web.language import localised
 
 ASSET = {"title": "Look", "kind": "shell", "params": {"command": "id"}}
@@ -160,7 +161,13 @@ def test_every_answer_carries_a_request_id_and_security_headers(server: ServerPl
             for path in ("/healthz", "/api/nothing", "/api/playbooks"):
                 answer = await api.using(None).get(path, headers={"X-Request-Id": "from-me"})
                 assert answer.headers["x-request-id"] == "from-me"
-                assert answer.headers["x-content-type-options"] == "nosniff"
+                present = {name.encode(): value.encode() for name, value in answer.headers.items()}
+                assert set(SECURITY_HEADERS) <= set(present.items()), path
+                assert HSTS[0] not in present, "promised over https only"
+            misdirected = await api.get("/healthz", headers={"Host": "evil.example"})
+            assert (misdirected.status_code, misdirected.headers["x-frame-options"]) == (421, "DENY")
+            page = await api.using(None).get("/login")
+            assert "script-src 'self'" in page.headers["content-security-policy"]
             strange = await api.get("/healthz", headers={"X-Request-Id": "a b\tc"})
             assert len(strange.headers["x-request-id"]) == 32
 
@@ -201,7 +208,8 @@ def test_health_readiness_and_metrics(server: ServerPlace) -> None:
     async def story() -> None:
         async with server.open() as api:
             assert (await api.using(None).get("/healthz")).json() == {"status": "ok"}
-            assert (await api.using(None).get("/readyz")).json() == {"database": "ok", "schema": "ok", "sweep": "ok"}
+            ready = (await api.using(None).get("/readyz")).json()
+            assert ready == dict.fromkeys(("database", "schema", "sweep", "disk"), "ok")
             text = (await api.using(None).get("/metrics")).text
             assert 'rackhand_http_requests_total{method="GET",route="/healthz",status="200"} 1.0' in text
 

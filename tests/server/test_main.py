@@ -11,18 +11,21 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import uvicorn
 
 from rackhand.core.errors import Conflict
-from rackhand.server.main import Console, address, bind, check_binding, serve
+from rackhand.server.logs import Console
+from rackhand.server.main import Server, address, bind, check_binding, serve
 from rackhand.server.settings import SettingError, Settings
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from rackhand.server.main import run, set_up_logging
+from rackhand.server.logs import set_up_logging
+from rackhand.server.main import run
 from rackhand.server.settings import Settings
 settings = Settings(data=Path(sys.argv[1]), port=0, bootstrap_token="b" * 40, log_format="json")
-set_up_logging(settings)
+set_up_logging(settings.log_format)
 run(settings, lambda url, _: print(url, flush=True))
 print("closed", flush=True)
 """
@@ -44,7 +47,7 @@ def test_a_signal_ends_it_in_time_even_with_an_open_long_poll(tmp_path: Path) ->
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         try:
-            assert ask(f"{url}/readyz") == (200, {"database": "ok", "schema": "ok", "sweep": "ok"})
+            assert ask(f"{url}/readyz") == (200, dict.fromkeys(("database", "schema", "sweep", "disk"), "ok"))
             token = str(ask(f"{url}/api/nodes", {"id": "PC-01"})[1]["token"])
 
             async def story() -> tuple[int, dict[str, object]]:
@@ -92,6 +95,14 @@ def test_loopback_needs_nothing(host: str) -> None:
 def test_half_a_certificate_is_refused() -> None:
     with pytest.raises(SettingError, match="RACKHAND_TLS_KEY"):
         check_binding(Settings(tls_cert="a"))
+
+
+def test_the_second_signal_waits_for_nothing(tmp_path: Path) -> None:
+    server = Server(uvicorn.Config(app=""), lambda: None, lambda: None)
+    server.handle_exit(signal.SIGTERM, None)
+    assert (server.should_exit, server.force_exit) == (True, False)
+    server.handle_exit(signal.SIGTERM, None)
+    assert server.force_exit
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:

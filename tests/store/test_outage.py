@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from rackhand.core.errors import Busy
 from rackhand.store.connect import make_database
 from rackhand.store.db import Tx
+from rackhand.store.db_sqlite import driver
 from rackhand.store.fake import DatabasePlace
 
 
@@ -57,6 +58,30 @@ def fill(tx: Tx) -> None:
     tx.conn.execute(text("PRAGMA max_page_count = 1"))
     tx.conn.execute(text("CREATE TABLE filler (x TEXT)"))
     tx.conn.execute(text("INSERT INTO filler VALUES (:x)"), {"x": "y" * 1_000_000})
+
+
+def fill_past_sqlalchemy(tx: Tx) -> None:
+    """As the event ingest writes: over the driver's own cursor."""
+    tx.conn.execute(text("PRAGMA max_page_count = 1"))
+    cursor = tx.conn.connection.cursor()
+    cursor.execute("CREATE TABLE filler (x TEXT)")
+    cursor.execute("INSERT INTO filler VALUES (?)", ("y" * 1_000_000,))
+
+
+def mistake_past_sqlalchemy(tx: Tx) -> None:
+    tx.conn.connection.cursor().execute("SELECT no_such_column FROM workspaces")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_full_disk_is_busy_by_whichever_way(database: DatabasePlace) -> None:
+    async def story() -> None:
+        async with database.started() as db:
+            with pytest.raises(Busy, match="full"):
+                await db.write(fill_past_sqlalchemy)
+            with pytest.raises(driver().OperationalError, match="no_such_column"):
+                await db.write(mistake_past_sqlalchemy)
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from rackhand.store import artifacts, leases, overdue, runs, scans
+from rackhand.store import artifacts, leases, overdue, rollouts, runs, scans
 from rackhand.store.db import Tx
 from rackhand.store.fake import DatabasePlace
 
-SMALL = ("_queued ", "_node ", "_offline ", "_expiry ", "_deadline ", "_open ", "_live ", "_pending ")
+SMALL = ("_queued ", "_node ", "_offline ", "_expiry ", "_deadline ", "_open ", "_live ", "_pending ", "_rollout ")
 QUERIES: dict[str, Callable[[Tx], Any]] = {
     "expired leases, unstarted": overdue.expired_unstarted,
     "expired leases, started": overdue.expired_started,
@@ -30,8 +30,12 @@ QUERIES: dict[str, Callable[[Tx], Any]] = {
     "leases of a node by run": lambda tx: leases.live_counts(tx, "n"),
     "leases to hand out again": lambda tx: leases.unstarted(tx, "n"),
     "leases to renew": lambda tx: leases.renewable(tx, "n", ["a", "b"]),
-    "device runs to claim": lambda tx: leases.queued(tx, "r", "n", after_index=0, limit=5),
+    "device runs to claim": lambda tx: leases.queued(tx, "r", "n", wave=1, after_index=0, limit=5),
     "runs with work for a node": lambda tx: runs.open_on_node(tx, "n"),
+    "rollouts under way": rollouts.rolling,
+    "rollouts that halted": rollouts.halted,
+    "waves of a rollout": lambda tx: rollouts.waves(tx, "r"),
+    "nodes of a wave": lambda tx: rollouts.nodes_of(tx, "r", 1),
     "uploads to give up": artifacts.give_up,
     "artifacts of a device run": lambda tx: artifacts.of_device_run(tx, "r", 1),
     "first page of runs": lambda tx: runs.page(tx, limit=5),

@@ -14,7 +14,7 @@ from rackhand.core.errors import Conflict
 from rackhand.core.states import DeviceRunStatus, RunStatus
 from rackhand.store import ddl, schema, statistics, tables
 from rackhand.store.connect import make_database
-from rackhand.store.db import Dialect, Tx
+from rackhand.store.db import Tx
 from rackhand.store.fake import MORNING, DatabasePlace
 from rackhand.store.metadata import listed, metadata
 from rackhand.store.tables_runs import COUNT_COLUMNS
@@ -38,8 +38,18 @@ def catalogue(tx: Tx) -> list[tuple[str, str]]:
     """Every constraint, index and view as the database itself writes it."""
     rows = tx.conn.exec_driver_sql(CATALOGUE[tx.dialect]).all()
     return [
-        (str(name), re.sub(r"\s+", " ", sql or "").replace("fresh.", "").replace("public.", "")) for name, sql in rows
+        (str(name), in_parts(re.sub(r"\s+", " ", sql or "").replace("fresh.", "").replace("public.", "")))
+        for name, sql in rows
     ]
+
+
+def in_parts(sql: str) -> str:
+    """A CREATE TABLE with its columns and constraints sorted: an added column stands last, with its constraints."""
+    if not sql.startswith("CREATE TABLE"):
+        return sql
+    head, _, body = sql.partition("(")
+    parts = re.split(r", (?=[a-z_]+ [A-Z])|,? (?=CONSTRAINT )", body.rpartition(")")[0])
+    return f"{head}({', '.join(sorted(part.strip() for part in parts))})"
 
 
 def make_fresh(tx: Tx) -> list[tuple[str, str]]:
@@ -80,13 +90,6 @@ def test_alembic_sees_no_difference(database: DatabasePlace) -> None:
             assert await db.read(differences) == []
 
     asyncio.run(story())
-
-
-@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
-def test_the_first_revision_is_up_to_date(dialect: Dialect) -> None:
-    written = (ddl.SQL_DIR / f"r0001_{dialect}.sql").read_text(encoding="utf-8")
-    assert written == ddl.render(dialect), "run: python -m rackhand.store.ddl"
-    assert ddl.split(written) == ddl.statements(dialect)
 
 
 def test_upgrading_twice_changes_nothing(database: DatabasePlace) -> None:

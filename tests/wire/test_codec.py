@@ -59,6 +59,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "task_finished": FINISHED,
     "device_heartbeat": {"leases": ["t1"], "devices": []},
     "scan_progress": {"scan_job_id": "j1", "status": "running", "total": 3},
+    "device_event": {"serial": "S1", "kind": "rebooted", "text": "no answer"},
 }
 step_fact = StepUpdate(
     4, NOW, 2, 1, StepStatus.FAILED, 1.0, 0.25, Decision.EXECUTED, -9, "oops", 3, 1000, 2000, "broken"

@@ -33,7 +33,9 @@ JOB = {
 }
 SMALLEST: list[tuple[type[msgspec.Struct], dict[str, Any]]] = [
     (m.Event, {"event_id": "e1", "type": "task_started", "node_id": "PC-01", "payload": {"a": 1}}),
+    (m.ReportedCare, {"since_ms": 5}),
     (m.ReportedDevice, DEVICE),
+    (m.ReportedIncident, {"hub": "1-4", "age_ms": 9, "serials": ["SER7"], "total": 7}),
     (m.ReportedNode, {}),
     (m.Heartbeat, {}),
     (m.TaskStartedPayload, {"run_id": "r1", "device_index": 7}),
@@ -54,6 +56,7 @@ SMALLEST: list[tuple[type[msgspec.Struct], dict[str, Any]]] = [
     ),
     (m.TaskFinishedPayload, {"run_id": "r1", "device_index": 7, "status": "succeeded"}),
     (m.ScanProgressPayload, {"scan_job_id": "j1", "status": "running"}),
+    (m.DeviceEventPayload, {"serial": "SER7", "kind": "rebooted"}),
     (m.LeaseGrant, LEASE),
     (m.JobDevice, {"index": 7, "serial": "SER7", "runtime_handle": "usb7"}),
     (m.Job, JOB),
@@ -129,9 +132,24 @@ def test_a_heartbeat_tells_everything_of_a_device() -> None:
         "battery": 88,
         "temperature_c": 31.5,
         "storage_free_mb": 20_000,
+        "storage_total_mb": 64_000,
         "last_error_message": "none",
+        "care": {
+            "since_ms": 5,
+            "reason": "gone",
+            "rung": "reboot",
+            "rung_age_ms": 3,
+            "next_rung": "quarantine",
+            "next_in_ms": 7,
+            "hold": "hub",
+            "good_probes": 1,
+            "probation_probes": 12,
+        },
     }
-    body = msgspec.json.encode({"node": {"concurrency": 32}, "leases": ["t1"], "devices": [full]})
+    incident = {"hub": "1-4", "age_ms": 9, "serials": ["SER7"], "total": 7}
+    body = msgspec.json.encode(
+        {"node": {"concurrency": 32}, "leases": ["t1"], "devices": [full], "incidents": [incident]}
+    )
 
     heartbeat = msgspec.json.decode(body, type=m.Heartbeat)
 
@@ -157,6 +175,7 @@ def test_the_event_types_and_limits_are_those_of_the_contract() -> None:
         "artifact_created",
         "task_finished",
         "scan_progress",
+        "device_event",
     ]
     assert (m.PROTOCOL, m.MAX_BATCH, m.MAX_TAIL_BYTES) == (1, 1000, 16_384)
 

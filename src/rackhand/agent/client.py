@@ -1,5 +1,6 @@
 """HTTP to the server: one call, one answer, one of two errors. Whether to try again is the caller's matter."""
 
+import ssl
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -45,10 +46,12 @@ class ServerClient:
 
     def __init__(self, settings: AgentSettings, time: ServerTime) -> None:
         self._base = settings.server.rstrip("/")
+        is_https = self._base.startswith("https://")
+        self._server_name = (settings.server_name or None) if is_https else None
         self._time = time
         self._session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {settings.token}", "X-Rackhand-Protocol": str(PROTOCOL)},
-            connector=aiohttp.TCPConnector(limit=32),
+            connector=aiohttp.TCPConnector(limit=32, ssl=tls_context(settings.ca_file) if is_https else True),
             auto_decompress=True,
         )
 
@@ -95,7 +98,14 @@ class ServerClient:
 
     def _request(self, method: str, path: str, timeout_ms: int, **kwargs: Any) -> Any:
         timeout = aiohttp.ClientTimeout(total=timeout_ms / 1000, sock_connect=_CONNECT_S)
-        return self._session.request(method, self._base + path, timeout=timeout, allow_redirects=False, **kwargs)
+        return self._session.request(
+            method,
+            self._base + path,
+            timeout=timeout,
+            allow_redirects=False,
+            server_hostname=self._server_name,
+            **kwargs,
+        )
 
     def _unreachable(self, error: BaseException) -> ServerUnreachable:
         return ServerUnreachable(f"no answer from {self._base}: {str(error) or type(error).__name__}")
@@ -110,6 +120,18 @@ class ServerClient:
                 retry_after_ms=_retry_after_ms(answer.headers.get("Retry-After")),
             )
         raise ServerRefused(answer.status, code, detail or answer.reason or "")
+
+
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Verifies the certificate and the name in it, always; RackhandError if the file holds no certificate."""
+    try:
+        context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    except (OSError, ssl.SSLError) as error:
+        raise RackhandError(
+            "the CA file {path} cannot be used: {reason}; nothing was started", path=ca_file, reason=str(error)
+        ) from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def _problem(body: bytes) -> tuple[str, str]:

@@ -4,17 +4,17 @@ What adb says of a device is not believed: online is what a probe of our own pro
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from rackhand.agent.adb.client import Adb
 from rackhand.agent.adb.device import AdbDevice
 from rackhand.agent.adb.errors import AdbError
 from rackhand.agent.adb.protocol import DeviceEntry
-from rackhand.agent.parse import parse_battery, parse_free_mb
+from rackhand.agent.parse import parse_battery, parse_storage
 from rackhand.agent.servertime import monotonic_ms
 from rackhand.agent.settings import AgentPeriods
 from rackhand.agent.waking import Wake
-from rackhand.wire.messages import ReportedDevice
+from rackhand.core.states import DeviceState
+from rackhand.wire.messages import ReportedCare, ReportedDevice
 
 MAX_MISSES = 2
 _IDENTIFY = "getprop ro.serialno; getprop ro.product.model; getprop ro.build.version.release; " + (
@@ -22,17 +22,6 @@ _IDENTIFY = "getprop ro.serialno; getprop ro.product.model; getprop ro.build.ver
 )
 _PROBE = "getprop sys.boot_completed; cat /proc/sys/kernel/random/boot_id"
 _FACTS = "getprop sys.boot_completed; dumpsys battery; df /data"
-
-
-class Health(StrEnum):
-    """How a device is, by adb's word and our probes (ADB.md section 6)."""
-
-    ABSENT = "absent"
-    OFFLINE = "offline"
-    UNAUTHORIZED = "unauthorized"
-    BOOTING = "booting"
-    ONLINE = "online"
-    UNRESPONSIVE = "unresponsive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +41,7 @@ class Facts:
     battery: int | None = None
     temperature_c: float | None = None
     storage_free_mb: int | None = None
+    storage_total_mb: int | None = None
 
 
 class DeviceActor:
@@ -68,6 +58,9 @@ class DeviceActor:
         self.boot_id = ""
         self.health = _health_of(entry.state)
         self.misses = 0
+        self.good_probes = 0
+        self.concluded: DeviceState | None = None
+        self.care: ReportedCare | None = None
         self.proved_at: int | None = None
         self.last_error_message = ""
         self._facts_at: int | None = None
@@ -80,7 +73,7 @@ class DeviceActor:
 
     @property
     def is_online(self) -> bool:
-        return self.health is Health.ONLINE and self.identity is not None
+        return self.health is DeviceState.ONLINE and self.identity is not None
 
     @property
     def is_settled(self) -> bool:
@@ -94,7 +87,7 @@ class DeviceActor:
         if entry.state != self.entry.state:
             self._probed_at = None
             self._is_new = True
-            self.misses = 0
+            self.misses = self.good_probes = 0
             if entry.state != "device":
                 self._set_health(_health_of(entry.state))
         self.entry = entry
@@ -103,7 +96,7 @@ class DeviceActor:
     def leave(self) -> None:
         """The adb server no longer lists it."""
         self.entry = DeviceEntry(self.entry.serial, "absent", self.entry.usb_path)
-        self._set_health(Health.ABSENT)
+        self._set_health(DeviceState.ABSENT)
         self._wake.notify()
 
     async def run(self) -> None:
@@ -145,24 +138,26 @@ class DeviceActor:
 
     def _hit(self, boot_id: str, *, is_booted: bool) -> None:
         self.misses = 0
+        self.good_probes = self.good_probes + 1 if is_booted else 0
         self.last_error_message = ""
         self.proved_at = monotonic_ms()
         self.boot_id = boot_id or self.boot_id
-        self._set_health(Health.ONLINE if is_booted else Health.BOOTING)
+        self._set_health(DeviceState.ONLINE if is_booted else DeviceState.BOOTING)
 
     def _miss(self, error: AdbError) -> None:
         self.misses += 1
+        self.good_probes = 0
         self.last_error_message = str(error)
         is_gone = error.is_transient or self.entry.state != "device"
         if self.entry.state == "device" and (is_gone or self.misses >= MAX_MISSES):
-            self._set_health(Health.UNRESPONSIVE)
+            self._set_health(DeviceState.UNRESPONSIVE)
 
     def distrust(self, error: Exception) -> None:
         """The agent itself failed on it: what was proved before no longer counts."""
         self.misses = MAX_MISSES
         self.last_error_message = f"the agent failed on this device: {type(error).__name__}: {error}"
         if self.entry.state == "device":
-            self._set_health(Health.UNRESPONSIVE)
+            self._set_health(DeviceState.UNRESPONSIVE)
 
     async def _identify(self) -> None:
         text = (await self.adb.shell(_IDENTIFY, timeout_ms=self._periods.probe_deadline_ms)).text
@@ -184,18 +179,23 @@ class DeviceActor:
         except AdbError as error:
             self.last_error_message = str(error)
             return
-        battery = parse_battery(text)
-        self.facts = Facts(battery.level, battery.temperature_c, parse_free_mb(text))
+        battery, storage = parse_battery(text), parse_storage(text)
+        self.facts = Facts(battery.level, battery.temperature_c, storage.free_mb, storage.total_mb)
         self._fleet_wake.notify()
 
-    def _set_health(self, health: Health) -> None:
+    def _set_health(self, health: DeviceState) -> None:
         if health is not self.health:
             self.health = health
             self._fleet_wake.notify()
 
+    def conclude(self, state: DeviceState, care: ReportedCare) -> None:
+        """What the agent makes of it beyond this moment (see medic): flapping or quarantined, and what it does."""
+        self.concluded = state if state in (DeviceState.FLAPPING, DeviceState.QUARANTINED) else None
+        self.care = care
+
     def report(self) -> ReportedDevice:
         """How a heartbeat tells of it."""
-        identity, facts = self.identity, self.facts
+        identity, facts, state = self.identity, self.facts, self.concluded or self.health
         age = None if self.proved_at is None else monotonic_ms() - self.proved_at
         return ReportedDevice(
             runtime_handle=self.entry.serial,
@@ -205,19 +205,21 @@ class DeviceActor:
             transport="tcp" if self.entry.is_tcp else "usb",
             usb_path=self.entry.usb_path or None,
             probe_age_ms=age,
-            health="ok" if self.health is Health.ONLINE else self.health.value,
+            health="ok" if state is DeviceState.ONLINE else state.value,
             simulated=identity.is_simulated if identity else False,
             model=(identity.model or None) if identity else None,
             os_version=(identity.os_version or None) if identity else None,
             battery=facts.battery,
             temperature_c=facts.temperature_c,
             storage_free_mb=facts.storage_free_mb,
+            storage_total_mb=facts.storage_total_mb,
             last_error_message=self.last_error_message or None,
+            care=self.care,
         )
 
 
-def _health_of(adb_state: str) -> Health:
+def _health_of(adb_state: str) -> DeviceState:
     """adb's word before any probe; `device` is not believed yet."""
     if adb_state in ("unauthorized", "authorizing"):
-        return Health.UNAUTHORIZED
-    return Health.BOOTING if adb_state == "device" else Health.OFFLINE
+        return DeviceState.UNAUTHORIZED
+    return DeviceState.BOOTING if adb_state == "device" else DeviceState.OFFLINE

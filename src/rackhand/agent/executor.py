@@ -7,7 +7,6 @@ The device is touched only in `act`, after the attempt's beginning is on disk.
 import asyncio
 import logging
 from collections.abc import Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from rackhand.agent.actions.outcome import Context, Outcome, ProducedFile
 from rackhand.agent.actions.perform import perform
 from rackhand.agent.adb.errors import DeviceGoneError
 from rackhand.agent.attempt import Attempt
-from rackhand.agent.device import DeviceActor, Health
+from rackhand.agent.device import DeviceActor
 from rackhand.agent.files import FileCache
 from rackhand.agent.inventory import Inventory
 from rackhand.agent.leases import Leases, Standing
@@ -26,9 +25,11 @@ from rackhand.agent.servertime import ServerTime, monotonic_ms
 from rackhand.agent.settings import AgentSettings
 from rackhand.agent.spool import Change, Spool
 from rackhand.agent.vigil import Vigil
-from rackhand.core import dice, step_reasons
+from rackhand.core import dice, step_reasons, traces
+from rackhand.core.masking import mask_of
 from rackhand.core.policy import Next, step_deadline_ms
-from rackhand.core.states import Decision, StepStatus
+from rackhand.core.states import Decision, DeviceState, StepStatus
+from rackhand.core.traces import Tracer, untraced
 from rackhand.wire.messages import Job
 
 _AWAY_BY_DESIGN = frozenset({"reboot", "reconnect"})
@@ -38,7 +39,8 @@ End = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """What every device run of this node shares. `leftovers` are cancelled steps whose clean-up still runs."""
+    """What every device run of this node shares. `leftovers` are cancelled steps whose clean-up still runs; once
+    `draining` is set, no further attempt begins: what is left is the agent's next life's."""
 
     settings: AgentSettings
     spool: Spool
@@ -47,6 +49,12 @@ class Kit:
     inventory: Inventory
     files: FileCache
     leftovers: set[asyncio.Task[Outcome]] = field(default_factory=set)
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    trace: Tracer = untraced
+
+
+class Drained(Exception):
+    """The agent is ending and this device run stands between two attempts; the journal knows where."""
 
 
 class DeviceRun:
@@ -62,6 +70,7 @@ class DeviceRun:
         self._report = Reporter(kit.spool, kit.time, kit.settings.node_id, job, self._periods.upload_window_ms)
         grace_ms = self._policy.grace_wait_ms
         self._boot_id = ""
+        self._mask = mask_of(job.secrets)
         self._vigil = Vigil(self._find, kit.inventory.wake, self._report, self._periods, grace_ms)
 
     def _find(self) -> DeviceActor | None:
@@ -72,11 +81,28 @@ class DeviceRun:
         if not await self._until_started():
             return
         if is_resumed and not await self._kit.leases.admit(self._token):
-            log.info("lease %s ended while the agent was away; its device run is dropped", self._token)
-            await self._kit.spool.commit(Change(dropped=self._token))
+            await self._abandon()
             return
+        began_at = self._kit.time.now()
+        log.info("device run goes on" if is_resumed else "device run begins")
         status, message = await self._execute()
         await self._report.finished(status, message)
+        told = self._mask.text(message or "")
+        log.info("device run %s%s", status, told and f": {told}")
+        self._kit.trace(traces.device_run_span(*self._about, status, (began_at, self._kit.time.now()), told))
+
+    @property
+    def _about(self) -> tuple[str, int, str]:
+        return self._job.run_id, self._job.device.index, self._kit.settings.node_id
+
+    async def _abandon(self) -> None:
+        """The lease ended while the agent was away: the attempt in flight is closed, the rest is dropped."""
+        log.info("lease %s ended while the agent was away; its device run is dropped", self._token)
+        progress = self._report.progress
+        if progress.is_in_flight:
+            attempt = self._recall(self._roll(progress.step_index))
+            await self._report.ended(replace(attempt, finished_at=self._kit.time.now()), ())
+        await self._kit.spool.persist(Change(dropped=self._token))
 
     async def _until_started(self) -> bool:
         """Waits until the server has answered `task_started`; False if it refused."""
@@ -88,10 +114,16 @@ class DeviceRun:
     async def _execute(self) -> End:
         progress = self._report.progress
         for index in range(progress.step_index, len(self._steps)):
+            self._go_on()
             end = self._end_of(await self._step(index))
             if end is not None:
                 return end
         return "succeeded", None
+
+    def _go_on(self) -> None:
+        """Drained if the agent is ending: asked before each attempt."""
+        if self._kit.draining.is_set():
+            raise Drained
 
     def _end_of(self, attempt: Attempt) -> End | None:
         """What the last attempt of a step means for the device run; None: the next step follows."""
@@ -121,13 +153,17 @@ class DeviceRun:
             if attempt.is_cancelled or is_late or attempt.next is not Next.RETRY:
                 return self._without_budget(attempt) if is_late else attempt
             await self._pause(0 if attempt.is_cut else self._periods.backoff_ms(attempt.number))
+            self._go_on()
             attempt = self._again(attempt)
 
     async def _pause(self, pause_ms: int) -> None:
-        """The back-off; a lease that the server ends is not waited for."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(pause_ms / 1000):
-                await self._kit.leases.until_cancelled(self._token)
+        """The back-off; a lease that the server ends is not waited for, nor is it by an agent that is ending."""
+        ended = asyncio.create_task(self._kit.leases.until_cancelled(self._token))
+        drained = asyncio.create_task(self._kit.draining.wait())
+        try:
+            await asyncio.wait({ended, drained}, timeout=pause_ms / 1000, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _end(ended, drained)
 
     def _deadline_ms(self, attempt: Attempt) -> int:
         step = attempt.step
@@ -202,7 +238,7 @@ class DeviceRun:
         if attempt.status is not StepStatus.RUNNING:
             return attempt
         folder = self._kit.settings.work_dir / f"{self._token}-{attempt.step_index}-{attempt.number}"
-        output = Output(folder / "output.log")
+        output = Output(folder / "output.log", mask=self._mask)
         action = asyncio.create_task(self._perform(attempt, output))
         lease = asyncio.create_task(self._kit.leases.until_not_live(self._token))
         guard = asyncio.create_task(self._guard(attempt))
@@ -226,9 +262,13 @@ class DeviceRun:
             emit=output.add,
             timeout_ms=attempt.step.timeout_ms,
             facts=facts_of(self._job),
+            mask=self._mask,
             poll_ms=self._periods.poll_action_ms,
         )
-        return await perform(attempt.step.kind, attempt.step.params, context)
+        if attempt.step.kind not in _AWAY_BY_DESIGN:
+            return await perform(attempt.step.kind, attempt.step.params, context)
+        with self._kit.inventory.excuses.hold(self._job.device.serial):
+            return await perform(attempt.step.kind, attempt.step.params, context)
 
     async def _guard(self, attempt: Attempt) -> str:
         """A step that takes the device away on purpose has only its own deadline."""
@@ -279,6 +319,7 @@ class DeviceRun:
         """What it said: the tail in the event, the whole as a log."""
         if not output.size and action.done() and not action.cancelled() and action.exception() is None:
             output.add(action.result().output.encode("utf-8", "replace"))
+        output.finish()
         if not output.size:
             return attempt
         is_kept = any(produced.kind == "logcat" for produced in attempt.files)
@@ -302,8 +343,19 @@ class DeviceRun:
                 files.append((produced, *await asyncio.to_thread(digest_file, produced.path)))
             except OSError as error:
                 log.error("a file of %s cannot be read and is left out: %s", attempt.where, error)
-        await self._report.ended(replace(attempt, finished_at=attempt.finished_at or self._kit.time.now()), files)
+        attempt = replace(attempt, finished_at=attempt.finished_at or self._kit.time.now())
+        await self._report.ended(attempt, files)
+        self._tell(attempt)
         return attempt
+
+    def _tell(self, attempt: Attempt) -> None:
+        """The attempt's end, as a log line and as a span."""
+        status, error = attempt.status.value, self._mask.text(attempt.error_message or "")
+        log.info("%s %s%s", attempt.where, status, error and f": {error}")
+        end = attempt.finished_at or 0
+        step = (attempt.step_index, attempt.number, attempt.step.kind)
+        times = (attempt.started_at or end, end)
+        self._kit.trace(traces.attempt_span(*self._about, step, status, times, error))
 
     async def _settle(self, attempt: Attempt) -> Attempt:
         """After a bad end: is the device there? A good probe ends the wait at once."""
@@ -322,7 +374,7 @@ class DeviceRun:
         actor = self._find()
         if is_back and actor is not None and self._boot_id not in ("", actor.boot_id):
             attempt = replace(attempt, error_message=step_reasons.RESTARTED.format(reason=attempt.error_message))
-        if is_back is False and actor is not None and actor.health is Health.UNAUTHORIZED:
+        if is_back is False and actor is not None and actor.health is DeviceState.UNAUTHORIZED:
             # the cut connection alone looked like a pulled cable
             attempt = replace(attempt, trouble=step_reasons.UNAUTHORIZED)
         return replace(attempt, is_cancelled=is_back is None, is_device_back=is_back is not False)

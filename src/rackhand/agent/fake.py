@@ -38,6 +38,7 @@ FAST = AgentPeriods(
     poll_action_ms=10,
     cleanup_ms=300,
     flush_ms=500,
+    drain_ms=1,
     restart_min_ms=10,
     restart_max_ms=50,
     backoff_ms=lambda attempt: 1,
@@ -93,7 +94,9 @@ class FakeServer:
     judge: Callable[[Event], str] | None = None
     answer_status: int = 0
     upload_failures: int = 0
+    damaged_uploads: int = 0
     lost_answers: int = 0
+    pardons: list[str] = field(default_factory=list)
     is_silent: bool = False
     url: str = ""
     wake: Wake = field(default_factory=Wake)
@@ -256,13 +259,16 @@ class FakeServer:
     def _beat(self, payload: Heartbeat) -> dict[str, Any]:
         self.beats.append(payload)
         live = [{"token": token, "ttl_ms": self.ttl_ms} for token in payload.leases if self.leases.get(token) == "live"]
-        return {"renewed": live, "cancelled": self._cancelled(payload.leases)}
+        return {"renewed": live, "cancelled": self._cancelled(payload.leases), "pardoned": self.pardons}
 
     async def _upload(self, request: web.Request) -> web.Response:
         body = await request.read()
         if self.upload_failures:
             self.upload_failures -= 1
             return web.json_response({}, status=500)
+        if self.damaged_uploads:
+            self.damaged_uploads -= 1
+            body = bytes([body[0] ^ 1]) + body[1:]
         digest = re.fullmatch(r"sha-256=:(.+):", request.headers["Content-Digest"])
         expected = msgspec.json.decode(b'"' + digest[1].encode() + b'"', type=bytes) if digest else b""
         if expected != hashlib.sha256(body).digest():

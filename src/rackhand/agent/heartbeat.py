@@ -11,13 +11,14 @@ from rackhand import __version__
 from rackhand.agent.client import ServerClient, ServerRefused, ServerUnreachable
 from rackhand.agent.inventory import Inventory
 from rackhand.agent.leases import Leases
+from rackhand.agent.medic import Medic, said_of
 from rackhand.agent.outbox import CALLBACK
 from rackhand.agent.reports import build_event
 from rackhand.agent.servertime import ServerTime, monotonic_ms
 from rackhand.agent.settings import AgentSettings
 from rackhand.agent.spool import Spool
 from rackhand.agent.waking import Backoff, Wake
-from rackhand.wire.messages import EventType, Heartbeat, ReportedDevice, ReportedNode, SingleAnswer
+from rackhand.wire.messages import EventType, Heartbeat, ReportedDevice, ReportedIncident, ReportedNode, SingleAnswer
 
 log = logging.getLogger(__name__)
 _decode = msgspec.json.Decoder(SingleAnswer).decode
@@ -34,6 +35,7 @@ class Pulse:
         spool: Spool,
         leases: Leases,
         inventory: Inventory,
+        medic: Medic,
         trouble: Callable[[], str],
         adb_version: Callable[[], str],
     ) -> None:
@@ -43,9 +45,11 @@ class Pulse:
         self._spool = spool
         self._leases = leases
         self._inventory = inventory
+        self._medic = medic
         self._trouble = trouble
         self._adb_version = adb_version
         self._told: list[ReportedDevice] | None = None
+        self._told_incidents: frozenset[tuple[str, ...]] = frozenset()
         self._told_at = 0
         self._heard_at = 0
         self.wake = Wake()
@@ -73,7 +77,10 @@ class Pulse:
             await self._inventory.wake.wait(left)
 
     def _has_news(self) -> bool:
-        return self._inventory.is_known and _visible(self._inventory.report()) != _visible(self._told)
+        if not self._inventory.is_known:
+            return False
+        is_same = _visible(self._inventory.report()) == _visible(self._told)
+        return not is_same or _lost(self._medic.incidents()) != self._told_incidents
 
     async def beat(self) -> None:
         """One heartbeat; its answer renews and cancels leases."""
@@ -84,12 +91,14 @@ class Pulse:
             concurrency=self._settings.capacity,
             last_error_message=self._trouble() or None,
         )
-        body = Heartbeat(node=node, leases=self._spool.tokens, devices=UNSET if devices is None else devices)
+        incidents = [] if devices is None else self._medic.incidents()
+        listed = UNSET if devices is None else devices
+        body = Heartbeat(node=node, leases=self._spool.tokens, devices=listed, incidents=incidents)
         event = build_event(self._time, self._settings.node_id, EventType.DEVICE_HEARTBEAT, body)
         asked_at = monotonic_ms()
         raw = await self._client.post(CALLBACK, bytes(event.body), self._settings.periods.request_ms)
         if devices is not None:
-            self._told, self._told_at = devices, asked_at
+            self._told, self._told_incidents, self._told_at = devices, _lost(incidents), asked_at
         self._apply(raw, asked_at)
 
     def _is_list_due(self) -> bool:
@@ -108,6 +117,8 @@ class Pulse:
         for renewal in answer.renewed if answer.renewed is not UNSET else []:
             self._leases.renew(renewal.token, renewal.ttl_ms, asked_at)
         self._leases.cancel(answer.cancelled if answer.cancelled is not UNSET else [])
+        if answer.pardoned is not UNSET and answer.pardoned:
+            self._medic.pardon(answer.pardoned)
         if not self.is_in_contact:
             log.info("in contact with %s as %s", self._settings.server, self._settings.node_id)
         self.is_in_contact = True
@@ -128,6 +139,13 @@ def _visible(devices: list[ReportedDevice] | None) -> list[tuple[object, ...]] |
     if devices is None:
         return None
     return [
-        (d.runtime_handle, d.serial, d.adb_state, d.online, d.health, d.battery, d.temperature_c, d.storage_free_mb)
+        (
+            *(d.runtime_handle, d.serial, d.adb_state, d.online, d.battery, d.temperature_c, d.storage_free_mb),
+            *said_of(d.health, d.care),
+        )
         for d in devices
     ]
+
+
+def _lost(incidents: list[ReportedIncident]) -> frozenset[tuple[str, ...]]:
+    return frozenset((incident.hub, *incident.serials) for incident in incidents)

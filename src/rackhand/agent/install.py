@@ -31,7 +31,7 @@ def make_systemd_unit(command: Sequence[str], token_file: Path, home: Path) -> U
     text = (
         "[Unit]\nDescription=Rackhand node agent\nAfter=network-online.target\nStartLimitIntervalSec=0\n\n"
         f"[Service]\nExecStart={line}\nEnvironmentFile={str(token_file).replace('%', '%%')}\n"
-        "Restart=always\nRestartSec=5\nKillMode=mixed\nTimeoutStopSec=10\nLimitNOFILE=4096\n\n"
+        "Restart=always\nRestartSec=5\nKillMode=mixed\nTimeoutStopSec=45\nLimitNOFILE=4096\n\n"
         "[Install]\nWantedBy=default.target\n"
     )
     path = home / ".config" / "systemd" / "user" / f"{LABEL}.service"
@@ -52,7 +52,8 @@ def make_launchd_unit(command: Sequence[str], token_file: Path, home: Path) -> U
         '<?xml version="1.0" encoding="UTF-8"?>\n<plist version="1.0">\n<dict>\n'
         f"  <key>Label</key><string>{LABEL}</string>\n"
         f"  <key>ProgramArguments</key>\n  <array>\n{words}  </array>\n"
-        "  <key>RunAtLoad</key><true/>\n  <key>KeepAlive</key><true/>\n</dict>\n</plist>\n"
+        "  <key>RunAtLoad</key><true/>\n  <key>KeepAlive</key><true/>\n"
+        "  <key>ExitTimeOut</key><integer>45</integer>\n</dict>\n</plist>\n"
     )
     path = home / "Library" / "LaunchAgents" / f"{LABEL}.plist"
     return Unit(path, text, (f"launchctl load -w {shlex.quote(str(path))}",), _VARIABLE)

@@ -11,6 +11,7 @@ from rackhand.agent.adb.errors import AdbError
 from rackhand.agent.adb.protocol import DeviceEntry
 from rackhand.agent.crew import failure_of
 from rackhand.agent.device import DeviceActor
+from rackhand.agent.excuses import Excuses
 from rackhand.agent.settings import AgentPeriods
 from rackhand.agent.waking import Wake
 from rackhand.wire.messages import ReportedDevice
@@ -27,6 +28,8 @@ class Inventory:
         self._actors: dict[str, DeviceActor] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.wake = Wake()
+        self.excuses = Excuses(2 * periods.probe_ms)
+        self._last_serials: dict[str, str] = {}
         self._is_seen = False
         self._was_settled = False
         self.last_error_message = ""
@@ -102,6 +105,17 @@ class Inventory:
         same = [actor for actor in self._actors.values() if actor.serial == serial]
         same.sort(key=lambda actor: (not actor.is_online, actor.entry.serial != handle))
         return same[0] if same else None
+
+    def patients(self) -> dict[str, DeviceActor]:
+        """The actor of each serial; one that tells no serial is taken for the device that had its handle last."""
+        found: dict[str, DeviceActor] = {}
+        for handle, actor in self._actors.items():
+            if actor.serial is not None:
+                self._last_serials[handle] = actor.serial
+            serial = self._last_serials.get(handle)
+            if serial is not None and (serial not in found or actor.is_online):
+                found[serial] = actor
+        return found
 
     @property
     def is_known(self) -> bool:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar, cast
 
 from rackhand.core.errors import RackhandError
 
@@ -63,13 +63,22 @@ def read(path: Path) -> Reading:
 def replace_file(path: Path, records: Iterable[bytes]) -> None:
     """Write `records` to a new file and put it in the place of `path`. Whole or not at all."""
     fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
+    with open_private(fresh, "wb") as file:
         for record in records:
             file.write(encode_line(record))
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
     sync_folder(path.parent)
+
+
+def open_private(path: Path, mode: str) -> BinaryIO:
+    """For the owner only: jobs may carry secrets."""
+    return cast(BinaryIO, open(path, mode, opener=_private))
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
 
 
 def sync_folder(folder: Path) -> None:
@@ -99,12 +108,16 @@ class Journal:
         self._snapshot = snapshot
         self._compact_bytes = compact_bytes
         self._limit = compact_bytes
-        self._file: BinaryIO = path.open("ab")
+        self._file: BinaryIO = open_private(path, "ab")
         self._size = path.stat().st_size
         self._is_torn = False
         self._queue: list[tuple[bytes, asyncio.Future[None]]] = []
         self._flusher: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "journal")
+
+    def compact_soon(self) -> None:
+        """Rewrite the file after the records that are being written: what is over in it should not stay on the disk."""
+        self._limit = 0
 
     async def append(self, record: bytes) -> None:
         """Returns when the record is on disk. If the caller is cancelled meanwhile, the record is stored anyway."""

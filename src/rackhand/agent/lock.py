@@ -16,7 +16,7 @@ class FolderLock:
     """Held from the call until `release`."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._file: BinaryIO = (folder / "lock").open("ab")
         try:
             _lock(self._file)

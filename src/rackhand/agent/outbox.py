@@ -13,6 +13,7 @@ import msgspec
 
 from rackhand.agent.client import ServerClient, ServerRefused, ServerUnreachable
 from rackhand.agent.journal import JournalError
+from rackhand.agent.logs import about
 from rackhand.agent.servertime import ServerTime
 from rackhand.agent.settings import AgentPeriods
 from rackhand.agent.spool import Change, Spool, StoredEvent
@@ -25,6 +26,22 @@ CALLBACK = "/api/nodes/callback"
 _ON_THE_WHOLE = frozenset({400, 413, 422})
 _decode = msgspec.json.Decoder(BatchAnswer).decode
 log = logging.getLogger(__name__)
+
+
+class _Names(msgspec.Struct):
+    """What an event says of whom it is about."""
+
+    run_id: str = ""
+    device_index: int | None = None
+
+
+class _Named(msgspec.Struct):
+    payload: _Names
+
+
+def _names_in(event: StoredEvent) -> dict[str, object]:
+    names = msgspec.json.decode(event.body, type=_Named).payload
+    return {"run_id": names.run_id, "device": names.device_index} if names.run_id else {}
 
 
 def take_batch(spool: Spool, most: int) -> list[StoredEvent]:
@@ -102,7 +119,8 @@ class Outbox:
                 acked.append(event.event_id)
                 continue
             refused.append(event.event_id)
-            self._note_refusal(event, result)
+            with about(**_names_in(event)):
+                self._note_refusal(event, result)
         if not acked and not refused:
             raise ServerUnreachable("the answer to a callback names none of the events that were sent")
         await self._spool.commit(Change(acked=acked, refused=refused))

@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from rackhand.core.masking import Mask
 from rackhand.wire.messages import MAX_TAIL_BYTES
 
 log = logging.getLogger(__name__)
@@ -10,17 +11,26 @@ MAX_LOG_BYTES = 32 * 1024 * 1024
 
 
 class Output:
-    """A sink for bytes as they come. The file exists only if there was output."""
+    """A sink for bytes as they come; secrets are masked before anything is kept. The file exists only if there was
+    output."""
 
-    def __init__(self, path: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
+    def __init__(self, path: Path, max_bytes: int = MAX_LOG_BYTES, mask: Mask | None = None) -> None:
         self.path = path
         self.line_count = 0
         self.size = 0
         self._left = max_bytes
         self._tail = b""
         self._is_line_open = False
+        self._masked = (mask or Mask()).stream()
 
     def add(self, data: bytes) -> None:
+        self._take(self._masked.add(data))
+
+    def finish(self) -> None:
+        """Nothing follows: what was held back, lest it begin a secret, is let through."""
+        self._take(self._masked.flush())
+
+    def _take(self, data: bytes) -> None:
         if not data:
             return
         self._keep(data[: self._left])

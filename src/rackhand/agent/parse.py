@@ -49,24 +49,32 @@ def _integer(text: str | None) -> int | None:
     return int(text) if is_number and text is not None else None
 
 
-def parse_free_mb(text: str, mount: str = "/data") -> int | None:
-    """Free MiB out of `df`: of the line for `mount`, else of the first that can be read. Takes `df` and `df -h`."""
-    free: int | None = None
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A file system in MiB."""
+
+    free_mb: int | None = None
+    total_mb: int | None = None
+
+
+def parse_storage(text: str, mount: str = "/data") -> Storage:
+    """Out of `df`: the line for `mount`, else the first that can be read. Takes `df` and `df -h`."""
+    first = Storage()
     for line in text.splitlines():
-        where, found = _free_of(line.split())
-        if found is not None and where == mount:
+        where, found = _storage_of(line.split())
+        if found.free_mb is not None and where == mount:
             return found
-        free = found if free is None else free
-    return free
+        first = found if first.free_mb is None else first
+    return first
 
 
-def _free_of(words: list[str]) -> tuple[str, int | None]:
+def _storage_of(words: list[str]) -> tuple[str, Storage]:
     """`... size used free use% mount` of toybox, or `mount size used free blksize` of old toolbox."""
     if len(words) >= 6 and re.fullmatch(r"[0-9]{1,3}%", words[-2]):
-        return words[-1], _megabytes(words[-3], "K")
+        return words[-1], Storage(_megabytes(words[-3], "K"), _megabytes(words[-5], "K"))
     if len(words) == 5 and words[0].startswith("/"):
-        return words[0], _megabytes(words[3], "")
-    return "", None
+        return words[0], Storage(_megabytes(words[3], ""), _megabytes(words[1], ""))
+    return "", Storage()
 
 
 def _megabytes(text: str, default_unit: str) -> int | None:

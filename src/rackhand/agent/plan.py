@@ -62,6 +62,7 @@ def _with_time(step: Step) -> Step:
 def facts_of(job: Job) -> dict[str, str]:
     """What `{{ params.x }}` and its kin stand for."""
     facts = {f"params.{name}": str(value) for name, value in job.params.items()}
+    facts |= {f"secrets.{name}": value for name, value in job.secrets.items()}
     facts["device.index"] = str(job.device.index)
     facts["device.label"] = job.device.label or ""
     facts["run.id"] = job.run_id

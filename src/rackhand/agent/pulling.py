@@ -8,9 +8,10 @@ import msgspec
 
 from rackhand.agent.client import ServerClient, ServerRefused, ServerUnreachable
 from rackhand.agent.crew import failure_of
-from rackhand.agent.executor import DeviceRun, Kit
+from rackhand.agent.executor import DeviceRun, Drained, Kit
 from rackhand.agent.journal import JournalError
 from rackhand.agent.leases import Standing
+from rackhand.agent.logs import about
 from rackhand.agent.plan import read_policy, read_steps
 from rackhand.agent.reports import Reporter
 from rackhand.agent.trouble import Trouble
@@ -46,7 +47,11 @@ class Work:
 
     @property
     def free(self) -> int:
-        return 0 if self._is_closing else max(0, self._kit.settings.capacity - len(self._running))
+        return 0 if self._is_ending else max(0, self._kit.settings.capacity - len(self._running))
+
+    @property
+    def _is_ending(self) -> bool:
+        return self._is_closing or self._kit.draining.is_set()
 
     async def run(self) -> None:
         """Ask for ever; an answer without news is not asked for again at once."""
@@ -94,7 +99,7 @@ class Work:
     async def _take(self, job: Job) -> bool:
         """Store and begin a job; False if it is known, or if an agent that is ending leaves it to its next life."""
         token = job.lease.token
-        if self._is_closing or token in self._kit.spool.tokens:
+        if self._is_ending or token in self._kit.spool.tokens:
             return False
         try:
             read_steps(job, policy := read_policy(job))
@@ -109,7 +114,8 @@ class Work:
 
     async def _refuse(self, job: Job, error: Exception) -> None:
         """A job that this agent cannot read ends at once, in words."""
-        log.error("job %s of run %s cannot be executed: %s", job.lease.token, job.run_id, error)
+        with about(run_id=job.run_id, device=job.device.index):
+            log.error("job %s cannot be executed: %s", job.lease.token, error)
         report = self._reporter(job)
         await report.accept()
         await report.finished("failed", f"this agent cannot execute the job (update it?): {error}")
@@ -121,7 +127,8 @@ class Work:
     def _begin(self, job: Job) -> None:
         token = job.lease.token
         name = f"run {job.run_id} device {job.device.index}"
-        self._running[token] = asyncio.create_task(self._keep_running(job), name=name)
+        with about(run_id=job.run_id, device=job.device.index):
+            self._running[token] = asyncio.create_task(self._keep_running(job), name=name)
 
     async def _keep_running(self, job: Job) -> None:
         """A device run whose task fails is taken up again from the disk, as after a restart of the agent. One that
@@ -130,6 +137,8 @@ class Work:
         try:
             while token in self._kit.spool.jobs:
                 error = await failure_of(self._run(job))
+                if isinstance(error, Drained):
+                    return
                 if error is not None and backoff.failures + 1 >= MAX_CRASHES:
                     reason = f"the agent failed {MAX_CRASHES} times on it (update it?): {type(error).__name__}: {error}"
                     await self._reporter(job).finished("failed", reason)
@@ -144,6 +153,13 @@ class Work:
 
     async def _run(self, job: Job) -> None:
         await DeviceRun(self._kit, job).run()
+
+    async def drain(self) -> None:
+        """Take nothing more, and let every attempt that is under way come to its end."""
+        self._kit.draining.set()
+        self._freed.notify()
+        while self._running:
+            await asyncio.wait(self._running.values())
 
     async def close(self) -> None:
         """Take nothing more. End what runs, on the devices too; the journal knows where each stood."""

@@ -13,6 +13,7 @@ from rackhand.agent.attempt import Attempt
 from rackhand.agent.servertime import ServerTime
 from rackhand.agent.spool import Change, Progress, Spool, StoredEvent, Upload
 from rackhand.core.clock import Millis, to_rfc3339
+from rackhand.core.masking import mask_of
 from rackhand.wire import messages
 from rackhand.wire.messages import EventType, Job
 
@@ -69,6 +70,7 @@ class Reporter:
         self._token = job.lease.token
         self._seq = spool.progress[self._token].seq if self._token in spool.progress else 0
         self._latest: Progress | None = None
+        self._mask = mask_of(job.secrets)
 
     @property
     def progress(self) -> Progress:
@@ -94,7 +96,7 @@ class Reporter:
             status="waiting" if status == "waiting" else "running",
             step_index=step_index,
             grace_left_ms=grace_left_ms,
-            reason=reason or None,
+            reason=self._mask.text(reason) or None,
         )
         await self._store([self._event(EventType.TASK_PROGRESS, payload, is_interim=is_interim)], {})
 
@@ -139,7 +141,7 @@ class Reporter:
             run_id=self._job.run_id,
             device_index=self._job.device.index,
             status="succeeded" if status == "succeeded" else "stopped" if status == "stopped" else "failed",
-            error_message=error_message[:MAX_MESSAGE] if error_message else None,
+            error_message=self._said(error_message),
         )
         event = self._event(EventType.TASK_FINISHED, payload)
         await self._spool.persist(Change(events=[event], dropped=self._token))
@@ -164,6 +166,8 @@ class Reporter:
             content_type=produced.content_type,
             sha256=sha256,
             give_up_at=self._time.now() + self._upload_window_ms,
+            run_id=self._job.run_id,
+            device=self._job.device.index,
         )
         return event, upload
 
@@ -182,9 +186,13 @@ class Reporter:
             output_lines=attempt.output_lines,
             started_at=_text(attempt.started_at),
             finished_at=_text(attempt.finished_at),
-            error_message=attempt.error_message[:MAX_MESSAGE] if attempt.error_message else None,
+            error_message=self._said(attempt.error_message),
         )
         return self._event(EventType.RUN_STEP_UPDATE, payload, is_interim=is_interim)
+
+    def _said(self, message: str | None) -> str | None:
+        """A message as it may be read by everybody."""
+        return self._mask.text(message)[:MAX_MESSAGE] if message else None
 
     def _event(self, kind: EventType, payload: Struct, *, is_interim: bool = False) -> StoredEvent:
         self._seq += 1

@@ -26,6 +26,11 @@ class ServerTime:
     def now(self) -> Millis:
         return monotonic_ms() + self._offset
 
+    @property
+    def skew_ms(self) -> int:
+        """How far this PC's wall clock is ahead of the server's; 0 until the server has told its own."""
+        return time.time_ns() // 1_000_000 - self.now() if self._is_learnt else 0
+
     def stamp(self) -> str:
         """`now` as RFC 3339."""
         return to_rfc3339(self.now())

@@ -58,6 +58,8 @@ class Upload(Struct, frozen=True, kw_only=True, omit_defaults=True):
     content_type: str
     sha256: str
     give_up_at: int
+    run_id: str = ""
+    device: int = 0
 
 
 class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -95,7 +97,7 @@ class Spool:
     @classmethod
     def open(cls, path: Path, compact_bytes: int = COMPACT_BYTES, retry_ms: int = 1_000) -> "Spool":
         """Read the journal at `path` (or begin one); `damage` says what could not be read."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         spool = cls(retry_ms)
         reading = journal.read(path)
         for record in reading.records:
@@ -169,8 +171,10 @@ class Spool:
             self._drop(event.token)
 
     def _drop(self, token: str | None) -> None:
-        self.jobs.pop(token or "", None)
+        job = self.jobs.pop(token or "", None)
         self.progress.pop(token or "", None)
+        if job is not None and job.secrets and self._journal is not None:
+            self._journal.compact_soon()
 
     def _snapshot(self) -> list[bytes]:
         """The records that say all that still matters."""

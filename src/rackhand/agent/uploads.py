@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from rackhand.agent.client import ServerClient, ServerRefused, ServerUnreachable
-from rackhand.agent.reports import content_digest
+from rackhand.agent.logs import about
+from rackhand.agent.reports import content_digest, digest_file
 from rackhand.agent.servertime import ServerTime
 from rackhand.agent.settings import AgentPeriods
 from rackhand.agent.spool import Change, Spool, Upload
@@ -20,10 +21,19 @@ from rackhand.core.errors import RackhandError
 log = logging.getLogger(__name__)
 MAX_AT_ONCE = 4
 _LATER = frozenset({401, 403, 404, 408, 409, 426})
+_OTHER_CONTENT = 422  # what arrived has another digest: damaged on the way if the file here still has the right one
 
 
 class _Hopeless(RackhandError):
     """No later try can mend it."""
+
+
+def _is_intact(upload: Upload) -> bool:
+    """Is the file still what was announced?"""
+    try:
+        return digest_file(Path(upload.path))[1] == upload.sha256
+    except OSError:
+        return False
 
 
 def drop_litter(work_dir: Path, spool: Spool) -> None:
@@ -64,6 +74,10 @@ class Uploads:
 
     async def _try(self, upload: Upload) -> bool:
         """True if it is done with, stored or not."""
+        with about(run_id=upload.run_id, device=upload.device):
+            return await self._sent_or_given_up(upload)
+
+    async def _sent_or_given_up(self, upload: Upload) -> bool:
         error = await self._send(upload)
         if error is None:
             await self._finish(upload)
@@ -84,7 +98,8 @@ class Uploads:
         except ServerUnreachable as error:
             return error
         except ServerRefused as error:
-            return error if error.status in _LATER else _Hopeless("{reason}", reason=str(error))
+            is_damaged = error.status == _OTHER_CONTENT and await asyncio.to_thread(_is_intact, upload)
+            return error if error.status in _LATER or is_damaged else _Hopeless("{reason}", reason=str(error))
         except FileNotFoundError as error:
             return _Hopeless("{reason}", reason=str(error))
         except OSError as error:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +27,15 @@ Endpoints = Annotated[
     typer.Option("--endpoint", envvar="RACKHAND_ENDPOINTS", help="host:port of a TCP device to keep attached; repeat"),
 ]
 EndpointsFile = Annotated[Path | None, typer.Option("--endpoints-file", help="File with one host:port a line")]
+Traces = Annotated[
+    bool, typer.Option("--traces", envvar="RACKHAND_TRACES", help="Export traces by OpenTelemetry (extra otel)")
+]
+LogFormat = Annotated[str, typer.Option("--log-format", envvar="RACKHAND_LOG_FORMAT", help="text or json")]
 Capacity = Annotated[int, typer.Option("--capacity", min=1, max=1000, help="Most devices that work at once")]
+CaFile = Annotated[
+    Path | None, typer.Option("--ca-file", envvar="RACKHAND_CA_FILE", help="PEM file of who vouches for the server")
+]
+ServerName = Annotated[str, typer.Option("--server-name", help="Name in the server's certificate, if not its host")]
 DATA = Path("rackhand-agent-data")
 
 
@@ -42,20 +51,27 @@ def agent(
     endpoint: Endpoints = None,
     endpoints_file: EndpointsFile = None,
     capacity: Capacity = 32,
+    log_format: LogFormat = "text",
+    traces: Traces = False,
+    ca_file: CaFile = None,
+    server_name: ServerName = "",
 ) -> None:
     """Run the node agent: it drives the devices of this machine until it gets a signal."""
     if ctx.invoked_subcommand is not None:
         return
     import asyncio
-    import logging
 
-    from rackhand.agent import main
+    from rackhand.agent import logs, main
+    from rackhand.cli.traced import traced
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if log_format not in ("text", "json"):
+        fail(f"--log-format must be text or json, not {log_format!r}", Exit.USAGE)
+    logs.set_up_logging(log_format, node_id)
     with reported():
         wanted = read_endpoints(endpoint or [], endpoints_file)
-        settings = make_settings(server, node_id, token, data, adb_port, adb, wanted, capacity)
-        code = asyncio.run(main.serve_agent(settings))
+        settings = make_settings(server, node_id, token, data, adb_port, adb, wanted, capacity, ca_file, server_name)
+        with traced("rackhand-agent", is_on=traces) as trace:
+            code = asyncio.run(main.serve_agent(settings, trace))
     raise SystemExit(code)
 
 
@@ -70,6 +86,8 @@ def install_(
     endpoint: Endpoints = None,
     endpoints_file: EndpointsFile = None,
     capacity: Capacity = 32,
+    ca_file: CaFile = None,
+    server_name: ServerName = "",
     is_json: Annotated[bool, typer.Option("--json", help="Print data as JSON")] = False,
 ) -> None:
     """Write the unit that starts the agent with this machine (systemd, launchd or the Windows Task Scheduler)."""
@@ -77,7 +95,9 @@ def install_(
 
     with reported():
         wanted = read_endpoints(endpoint or [], endpoints_file)
-        settings = make_settings(server, node_id, token, data.absolute(), adb_port, adb, wanted, capacity)
+        settings = make_settings(
+            server, node_id, token, data.absolute(), adb_port, adb, wanted, capacity, ca_file, server_name
+        )
         token_file = settings.data_dir / "token"
         unit = install.make_unit(sys.platform, command_of(settings), token_file, Path.home())
         install.install(unit, token, token_file)
@@ -98,9 +118,13 @@ def make_settings(
     adb: Path | None,
     endpoints: tuple[str, ...],
     capacity: int,
+    ca_file: Path | None = None,
+    server_name: str = "",
 ) -> "AgentSettings":
     """The settings of an agent; a missing one ends the command with code 2 and names all that are missing."""
-    from rackhand.agent.settings import AgentPeriods, AgentSettings
+    from rackhand.agent.settings import AgentPeriods, AgentSettings, read_numbers
+    from rackhand.core.health import Rules
+    from rackhand.core.hubs import HubRules
 
     given = {"--server": server, "--node-id": node_id, "--token": token}
     missing = [name for name, value in given.items() if not value]
@@ -109,7 +133,11 @@ def make_settings(
     if not server.startswith(("http://", "https://")):
         fail(f"--server must be an http or https URL, not {server!r}", Exit.USAGE)
     periods = AgentPeriods.read(os.environ)
-    return AgentSettings(server, node_id, token, data, adb_port, adb, capacity, endpoints, periods=periods)
+    rules = Rules(**read_numbers(Rules, os.environ))
+    hub_rules = HubRules(**read_numbers(HubRules, os.environ))
+    place = AgentSettings(server, node_id, token, data, adb_port, adb, capacity, endpoints)
+    own = replace(place, periods=periods, rules=rules, hub_rules=hub_rules)
+    return replace(own, ca_file=ca_file, server_name=server_name)
 
 
 def read_endpoints(given: list[str], file: Path | None) -> tuple[str, ...]:
@@ -132,6 +160,10 @@ def command_of(settings: "AgentSettings") -> list[str]:
     words += ["--capacity", str(settings.capacity)]
     if settings.adb_path is not None:
         words += ["--adb", str(settings.adb_path.absolute())]
+    if settings.ca_file is not None:
+        words += ["--ca-file", str(settings.ca_file.absolute())]
+    if settings.server_name:
+        words += ["--server-name", settings.server_name]
     for endpoint in settings.endpoints:
         words += ["--endpoint", endpoint]
     return words

@@ -5,10 +5,6 @@ import shutil
 import socket
 import sys
 import tempfile
-import time
-from dataclasses import asdict, dataclass
-from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from pathlib import Path
 
 from rackhand.agent.adb.binary import HOW_TO_GET_ONE, find_binary
@@ -16,53 +12,23 @@ from rackhand.agent.adb.client import Adb
 from rackhand.agent.adb.errors import AdbError
 from rackhand.agent.adb.foreign import Foreign
 from rackhand.agent.adb.foreign import examine as examine_server
+from rackhand.cli.checks_server import ANSWER_S, check_server
+from rackhand.cli.checks_usb import check_usb
 from rackhand.cli.client import Client
-from rackhand.cli.db import look
-from rackhand.cli.outcome import Unreachable
-from rackhand.core.errors import Conflict, NotAllowed, NotAuthenticated, RackhandError
+from rackhand.cli.db import ask, look
+from rackhand.cli.finding import Finding, Level, Place
+from rackhand.core.disk import MIB
+from rackhand.core.errors import Conflict, RackhandError
 from rackhand.server.settings import Settings
+from rackhand.server.web import assets
+from rackhand.store import versions
+from rackhand.store.db import Database
+from rackhand.store.schema import SchemaState
+from rackhand.store.versions import DatabaseVersion
 
-LOW_DISK = 5 * 1024**3
-NO_DISK = 512 * 1024**2
-SKEW_S = 5.0
-ANSWER_S = 5.0
+ROOM = 5
+"""Less free space than so many times the watermark is worth a warning."""
 ADB_MS = 5_000
-
-
-class Level(StrEnum):
-    """How bad it is."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check saw, and what to do about it (empty if nothing)."""
-
-    name: str
-    level: Level
-    detail: str
-    advice: str = ""
-
-    def as_json(self) -> dict[str, str]:
-        return asdict(self)
-
-    def as_text(self) -> str:
-        return f"{self.level:<4}  {self.name}: {self.detail}" + (f"\n      {self.advice}" if self.advice else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What is looked at. `is_server_wanted`: an address was given, so that no answer is a failure."""
-
-    settings: Settings
-    adb_port: int
-    adb: Path | None
-    server: str
-    token: str
-    is_server_wanted: bool = False
 
 
 def examine(place: Place) -> list[Finding]:
@@ -71,9 +37,11 @@ def examine(place: Place) -> list[Finding]:
         check_python(),
         check_binary(place),
         check_adb_server(place),
+        *check_usb(),
+        check_front_end(),
         check_folder(place),
         check_disk(place),
-        check_database(place),
+        *check_database(place),
         *check_server(place),
         check_port(place),
     ]
@@ -132,64 +100,61 @@ def check_folder(place: Place) -> Finding:
 
 
 def check_disk(place: Place) -> Finding:
+    """Against the watermark below which the server starts no run."""
     free = shutil.disk_usage(_nearest(place.settings.data)).free
-    level = Level.FAIL if free < NO_DISK else Level.WARN if free < LOW_DISK else Level.OK
+    wanted = place.settings.min_free_mb * MIB
+    level = Level.FAIL if free < wanted else Level.WARN if free < ROOM * wanted else Level.OK
     advice = "" if level is Level.OK else "Make room, or move the data folder: runs store screenshots and logs there"
-    return Finding("disk", level, f"{free / 1024**3:.1f} GiB free", advice)
+    detail = f"{free / 1024**3:.1f} GiB free; below {wanted / 1024**3:.1f} GiB no run starts (RACKHAND_MIN_FREE_MB)"
+    return Finding("disk", level, detail, advice)
 
 
-def check_database(place: Place) -> Finding:
+def check_front_end() -> Finding:
+    """The pages need the built scripts and styles; the API does not."""
+    try:
+        built = assets.manifest().values()
+    except assets.NotBuilt as error:
+        return Finding("front end", Level.WARN, str(error), "Run make setup in a checkout, or install the wheel")
+    lost = [name for name in built if not (assets.DIST / name).is_file()]
+    if lost:
+        return Finding("front end", Level.FAIL, f"{lost[0]} is missing", "Install Rackhand again")
+    return Finding("front end", Level.OK, "is built")
+
+
+def check_database(place: Place) -> list[Finding]:
+    """Its kind, version, reachability and schema; a SQLite file that is not there yet is not made by looking."""
     try:
         state = look(place.settings)
+        version = ask(place.settings, _version)
     except Conflict as error:
-        return Finding("database", Level.OK, error.detail)
+        return [Finding("database", Level.OK, error.detail)]
     except (RackhandError, OSError, ValueError) as error:
-        return Finding("database", Level.FAIL, str(error), "Look at RACKHAND_DATABASE_URL and the database's own log")
+        advice = "Look at RACKHAND_DATABASE_URL and the database's own log"
+        return [Finding("database", Level.FAIL, str(error), advice)]
+    return [_judge_version(version), _judge_schema(state)]
+
+
+async def _version(database: Database) -> DatabaseVersion:
+    return await database.read(versions.read)
+
+
+def _judge_version(found: DatabaseVersion) -> Finding:
+    detail = f"{found.kind} {found.version} answers"
+    if found.is_sound:
+        return Finding("database", Level.OK, detail)
+    if found.kind == "SQLite":
+        detail += f"; before {found.oldest} resetting the WAL can corrupt a database"
+        return Finding("database", Level.WARN, detail, "Install pysqlite3 >= 0.6.1, which carries a newer one")
+    return Finding("database", Level.FAIL, f"{detail}; {found.oldest} or newer is needed", "Upgrade PostgreSQL")
+
+
+def _judge_schema(state: SchemaState) -> Finding:
     if state.is_current:
-        return Finding("database", Level.OK, f"schema {state.current}, up to date")
-    detail = f"schema {state.current or 'empty'}, needed is {state.head}"
-    return Finding("database", Level.FAIL, detail, "Run rackhand db upgrade")
-
-
-def check_server(place: Place) -> list[Finding]:
-    """Reachable, ready, its clock, and the token if there is one."""
-    client = Client(place.server, place.token, ANSWER_S)
-    try:
-        asked_at = time.time()
-        date = client.header("/healthz", "date")
-        client.get("/readyz")
-    except Unreachable as error:
-        level = Level.FAIL if place.is_server_wanted else Level.WARN
-        return [Finding("server", level, error.detail, "Start rackhand serve, or name another one with --server")]
-    except RackhandError as error:
-        return [Finding("server", Level.FAIL, error.detail, "Look at the server's log")]
-    return [
-        Finding("server", Level.OK, f"{place.server} is ready"),
-        _check_clock(date, asked_at),
-        _check_token(client, place),
-    ]
-
-
-def _check_clock(date: str, asked_at: float) -> Finding:
-    """The header has whole seconds; that is enough for the question."""
-    try:
-        skew_s = parsedate_to_datetime(date).timestamp() - asked_at
-    except ValueError:
-        return Finding("clock", Level.WARN, "the server does not tell its time")
-    if abs(skew_s) > SKEW_S:
-        advice = "Let both machines set their clocks by NTP; leases do not depend on it, but times in lists do"
-        return Finding("clock", Level.WARN, f"the server's clock is {skew_s:+.0f} s off", advice)
-    return Finding("clock", Level.OK, "agrees with the server's")
-
-
-def _check_token(client: Client, place: Place) -> Finding:
-    if not place.token:
-        return Finding("token", Level.WARN, "none is given", "Set RACKHAND_TOKEN or --token for the other commands")
-    try:
-        count = len(client.get("/api/nodes")["items"])
-    except (NotAuthenticated, NotAllowed) as error:
-        return Finding("token", Level.FAIL, error.detail, "Ask an admin for an API token")
-    return Finding("token", Level.OK, f"accepted; the server knows {count} nodes")
+        return Finding("schema", Level.OK, f"{state.current}, up to date")
+    detail = f"{state.current or 'empty'}, this program needs {state.head}"
+    if state.is_newer:
+        return Finding("schema", Level.FAIL, f"{detail}: a newer rackhand upgraded it", "Start the newer rackhand")
+    return Finding("schema", Level.FAIL, detail, "Run rackhand db upgrade; rackhand serve does so at its start")
 
 
 def check_port(place: Place) -> Finding:

@@ -1,13 +1,14 @@
 """A small client of the HTTP API for commands: a method a verb, problem+json as errors, no hidden retries."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from email.message import Message
 from http.client import HTTPException
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import BaseHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 from rackhand.cli.outcome import Unreachable
 from rackhand.core.errors import (
@@ -23,6 +24,9 @@ from rackhand.core.errors import (
     TooLarge,
     UpgradeRequired,
 )
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 _ERRORS: dict[int, type[RackhandError]] = {
     400: Malformed,
@@ -49,7 +53,10 @@ class Client:
         self._token = token
         self._timeout_s = timeout_s
         is_local = urlsplit(server).hostname in ("127.0.0.1", "localhost", "::1")
-        self._opener = build_opener(ProxyHandler({})) if is_local else build_opener()  # no proxy leads back here
+        handlers: list[BaseHandler] = [ProxyHandler({})] if is_local else []  # no proxy leads back here
+        if server.startswith("https://"):
+            handlers.append(HTTPSHandler(context=tls_context()))
+        self._opener = build_opener(*handlers)
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         return self._json("GET", path, query=query)
@@ -115,6 +122,17 @@ class Client:
                 server=self.server,
                 reason=reason,
             ) from error
+
+
+def tls_context() -> "SSLContext":
+    """Verifies the server against the system's authorities, or those in the file RACKHAND_CA_FILE alone."""
+    import ssl
+
+    path = os.environ.get("RACKHAND_CA_FILE") or None
+    try:
+        return ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        raise ValueError(f"RACKHAND_CA_FILE {path} cannot be used: {error}; nothing was sent") from error
 
 
 def _problem(status: int, body: bytes) -> RackhandError:

@@ -1,4 +1,4 @@
-"""`rackhand db`: bring the schema of the database up to date, or say whether it is."""
+"""`rackhand db`: bring the schema of the database up to date, say whether it is, or copy all rows into another."""
 
 import os
 from collections.abc import Awaitable, Callable
@@ -9,6 +9,7 @@ import typer
 
 from rackhand.cli.options import JsonOption, new_app
 from rackhand.cli.outcome import Exit, put_json, reported
+from rackhand.cli.progress import progress
 
 if TYPE_CHECKING:
     from rackhand.server.settings import Settings
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rackhand.store.schema import SchemaState
 
 Answer = TypeVar("Answer")
-app = new_app("The database: upgrade or check its schema.")
+app = new_app("The database: upgrade or check its schema, copy it.")
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the server (rackhand-data)")]
 Url = Annotated[str | None, typer.Option("--database-url", help="postgresql://... or sqlite:///PATH")]
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file of settings")]
@@ -41,6 +42,57 @@ def check(data: Data = None, database_url: Url = None, config: Config = None, is
         state = look(load(data, database_url, config))
     _tell(state, is_json)
     raise SystemExit(int(Exit.SUCCEEDED if state.is_current else Exit.NOT_SUCCEEDED))
+
+
+@app.command("copy")
+def copy(
+    target_url: Annotated[str, typer.Argument(metavar="TARGET_URL", help="postgresql://..., an empty database")],
+    data: Data = None,
+    database_url: Url = None,
+    config: Config = None,
+    is_json: JsonOption = False,
+) -> None:
+    """Copy every row of the SQLite database into an empty PostgreSQL, all or nothing, and compare them. Stop the server
+    first; afterwards set RACKHAND_DATABASE_URL to TARGET_URL. Files and artifacts stay where they are."""
+    with reported():
+        copied = _copy(load(data, database_url, config), target_url)
+    if is_json:
+        put_json(copied)
+    else:
+        for name, (rows, checksum) in copied.items():
+            print(f"{name:<24} {rows:>10}  {checksum}")
+        print("All rows were copied, and their checksums are equal.")
+
+
+def _copy(settings: "Settings", target_url: str) -> dict[str, tuple[int, str]]:
+    """Rows and checksum by table."""
+    import asyncio
+
+    from rackhand.core.errors import Conflict
+    from rackhand.store import copying
+    from rackhand.store.connect import make_database
+    from rackhand.store.db_sqlite import SqliteDatabase, opened
+
+    source = make_database(settings.database_url or None, settings.data)
+    if not isinstance(source, SqliteDatabase):
+        raise ValueError("the source is no SQLite database: rackhand backup and restore copy any kind into any other")
+    if not look(settings).is_current:
+        raise Conflict("the source has an older schema; nothing was copied: run rackhand db upgrade on it first")
+    with opened(source.path) as tx:
+        copying.require_stopped(tx)
+        total = copying.count(tx)
+
+    async def story() -> copying.Sums:
+        target = make_database(target_url, settings.data, statement_cache=settings.statement_cache, pool_size=2)
+        await target.start()
+        try:
+            with progress("rows", total) as show:
+                return await copying.from_file(source.path, target, show)
+        finally:
+            await target.close()
+
+    sums = asyncio.run(story())
+    return {name: (each.rows, f"{each.checksum:032x}") for name, each in sums.items()}
 
 
 def load(data: Path | None, database_url: str | None, config: Path | None) -> "Settings":

@@ -22,9 +22,10 @@ def doctor(
     """Check this machine: adb, folders, database, server, clock, ports. Exit code 1 if something fails."""
     from rackhand.cli import checks
     from rackhand.cli.db import load
+    from rackhand.cli.finding import Level, Place
 
     with reported():
-        place = checks.Place(
+        place = Place(
             settings=load(data, None, config),
             adb_port=adb_port,
             adb=adb,
@@ -38,5 +39,5 @@ def doctor(
     else:
         for finding in found:
             print(finding.as_text())
-    has_failed = any(finding.level is checks.Level.FAIL for finding in found)
+    has_failed = any(finding.level is Level.FAIL for finding in found)
     raise SystemExit(int(Exit.NOT_SUCCEEDED if has_failed else Exit.SUCCEEDED))

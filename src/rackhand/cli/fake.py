@@ -84,6 +84,7 @@ class Rig:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    agent_environment: dict[str, str] = field(default_factory=dict)
     server: Process | None = None
     agents: dict[str, Process] = field(default_factory=dict)
     sims: list[Sim] = field(default_factory=list)
@@ -138,7 +139,7 @@ class Rig:
         return self.restart_agent(node_id)
 
     def restart_agent(self, node_id: str) -> Process:
-        environment = {"RACKHAND_TOKEN": self.tokens[node_id]}
+        environment = {"RACKHAND_TOKEN": self.tokens[node_id]} | self.agent_environment
         if node_id in self.agents:
             self.agents[node_id].close()
         self.agents[node_id] = Process(node_id, self._words[node_id], environment, self.folder)

@@ -37,21 +37,30 @@ PERIODS = {
     "RACKHAND_AGENT_POLL_ACTION_MS": "50",
     "RACKHAND_AGENT_CLEANUP_MS": "1000",
     "RACKHAND_AGENT_FLUSH_MS": "1000",
+    "RACKHAND_AGENT_DRAIN_MS": "1",
     "RACKHAND_AGENT_RESTART_MIN_MS": "50",
     "RACKHAND_AGENT_RESTART_MAX_MS": "500",
 }
 
 
 class Process:
-    """`rackhand WORDS`; what it says goes to files. It ends with this process at the latest (by its leash)."""
+    """`rackhand WORDS`, or another `program`; what it says goes to files. It ends with this process at the latest (by
+    its leash)."""
 
-    def __init__(self, name: str, words: list[str], environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        words: list[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        program: tuple[str, ...] = ("-m", "rackhand"),
+    ) -> None:
         self.name = name
         self.out, self.log = folder / f"{name}.out", folder / f"{name}.log"
         self._orphans: set[int] = set()
         with self.out.open("wb") as out, self.log.open("ab") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "rackhand", *words],
+                [sys.executable, *program, *words],
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=log,
@@ -68,7 +77,7 @@ class Process:
     def is_running(self) -> bool:
         return self._child.poll() is None
 
-    def first_line(self) -> str:
+    def first_line(self, timeout_s: float = WAIT_S) -> str:
         """The first line of its stdout, once it is whole; AssertionError if it ends before."""
 
         def line() -> str:
@@ -76,7 +85,7 @@ class Process:
             assert self.is_running, f"{self.name} ended with code {self._child.returncode}:\n{self.tail()}"
             return text.partition("\n")[0] if "\n" in text else ""
 
-        return until(line, f"{self.name} said nothing")
+        return until(line, f"{self.name} said nothing", timeout_s)
 
     def tail(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")[-3_000:]

@@ -27,6 +27,7 @@ def follow(
     """The run as it ended. Unreachable if the server is away for longer than `patience_s`; `check` may raise."""
     rev: int | None = None
     away_since: float | None = None
+    halted = ""
     while True:
         check()
         try:
@@ -37,10 +38,30 @@ def follow(
             seen = None
         if seen is not None:
             rev = seen["rev"]
-            show(count_final(seen["counts"]), describe(seen["counts"]))
+            told = (describe_wave(seen["run"]), describe(seen["counts"]))
+            show(count_final(seen["counts"]), ", ".join(filter(None, told)))
+            halted = _tell_halt(seen["run"], halted)
             if RUN.is_final(RunStatus(seen["run"]["status"])):
                 return dict(seen["run"])
         time.sleep(POLL_S)
+
+
+def _tell_halt(run: dict[str, Any], told: str) -> str:
+    """Say once why a rollout halted and what to do; what was said."""
+    reason = run["rollout"]["reason"] if run.get("rollout_state") == "halted" else ""
+    if reason and reason != told:
+        say(f"The rollout halted: {reason}")
+        say(f"To go on: rackhand runs resume {run['id']}; to end it: rackhand runs abort {run['id']}")
+    return reason or ""
+
+
+def describe_wave(run: dict[str, Any]) -> str:
+    """`wave 2 of 3`, and `halted` if it is; nothing without a rollout."""
+    rollout = run.get("rollout")
+    if not rollout:
+        return ""
+    halted = " halted" if run["rollout_state"] == "halted" else ""
+    return f"wave {rollout['open_wave']} of {len(rollout['sizes'])}{halted}"
 
 
 def _bear(error: Exception, away_since: float | None, patience_s: float) -> float:

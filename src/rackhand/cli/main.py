@@ -4,6 +4,7 @@ import typer
 
 from rackhand import __version__
 from rackhand.cli.agent import app as agent
+from rackhand.cli.backup import backup, restore
 from rackhand.cli.db import app as db
 from rackhand.cli.demo import demo
 from rackhand.cli.devices import app as devices
@@ -18,6 +19,7 @@ from rackhand.cli.runs import app as runs
 from rackhand.cli.serve import serve
 from rackhand.cli.sim import sim
 from rackhand.cli.users import app as users
+from rackhand.cli.worker import worker
 
 app = new_app("Run playbooks on racks of Android devices that you own, and see what happened on every one of them.")
 
@@ -37,6 +39,7 @@ def _root(
 
 app.command("demo")(demo)
 app.command("serve")(serve)
+app.command("worker")(worker)
 app.add_typer(agent, name="agent")
 app.command("run")(run)
 app.add_typer(runs, name="runs")
@@ -46,6 +49,8 @@ app.add_typer(playbooks, name="playbooks")
 app.add_typer(users, name="users")
 app.command("sim")(sim)
 app.add_typer(db, name="db")
+app.command("backup")(backup)
+app.command("restore")(restore)
 app.command("doctor")(doctor)
 
 

@@ -1,5 +1,6 @@
 """`rackhand run`: start a playbook, watch it, and end with the run's outcome as exit code."""
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,7 +9,7 @@ from rackhand.cli.follow import count_final, describe, follow
 from rackhand.cli.lookup import find_playbook
 from rackhand.cli.options import DEFAULT_SERVER, JsonOption, ServerOption, TokenOption, connect
 from rackhand.cli.outcome import Exit, put_json, reported, say
-from rackhand.cli.pairs import read_pairs, read_policy
+from rackhand.cli.pairs import read_pairs, read_policy, read_rollout, read_secrets
 from rackhand.cli.progress import progress
 from rackhand.cli.target import read_target
 
@@ -26,7 +27,14 @@ def run(
     concurrency: Annotated[int | None, typer.Option(min=1, max=1000, help="Devices at once, per node")] = None,
     policy: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, such as timeout_ms=60000; repeat")] = None,
     param: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for {{ params.KEY }}; repeat")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, max=2**53 - 1, help="Of the dice")] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME of {{ secrets.NAME }}; its value is in RACKHAND_SECRET_NAME, or is asked for; repeat"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**53 - 1, help="Of the dice, and of the waves")] = None,
+    rollout: Annotated[str | None, typer.Option(help="In waves, such as 1,10%,100%: how far each one reaches")] = None,
+    max_failed_ratio: Annotated[float | None, typer.Option(min=0, max=1, help="More than this halts a rollout")] = None,
+    is_auto: Annotated[bool, typer.Option("--auto/--by-hand", help="Open the next wave by itself")] = True,
     is_waiting: Wait = True,
     is_json: JsonOption = False,
     server: ServerOption = DEFAULT_SERVER,
@@ -35,9 +43,15 @@ def run(
     """Start a playbook and wait for its end. Exit code 0 only if every device succeeded. Ctrl-C leaves it running."""
     with reported():
         body: dict[str, Any] = {"target": read_target(target, exclude), "params": read_pairs("--param", param or [])}
+        if secret:
+            body["secrets"] = read_secrets(secret, os.environ)
         if policy or concurrency is not None:
             body["policy"] = read_policy(policy or [], concurrency)
         body |= {key: value for key, value in (("seed", seed), ("title", title)) if value is not None}
+        if rollout is not None:
+            body["rollout"] = read_rollout(rollout, max_failed_ratio, is_auto=is_auto)
+        elif max_failed_ratio is not None or not is_auto:
+            raise ValueError("--max-failed-ratio and --by-hand need --rollout; nothing was started")
         client = connect(server, token)
         body["playbook_id"] = find_playbook(client, playbook)
         created = client.post("/api/runs", body)

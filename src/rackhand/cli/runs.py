@@ -1,4 +1,4 @@
-"""`rackhand runs`: list, show, stop, rerun, export, log."""
+"""`rackhand runs`: list, show, stop, resume, abort, rerun, export, log."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from rackhand.cli.outcome import put_json, reported
 from rackhand.cli.render import facts, table
 from rackhand.cli.run import Wait, finish
 
-app = new_app("Runs: list, show, stop, rerun, export, log.")
+app = new_app("Runs: list, show, stop, resume, abort, rerun, export, log.")
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or last")]
 Index = Annotated[int, typer.Argument(help="Index of the device")]
 
@@ -75,6 +75,32 @@ def stop(
         put_json(stopped)
     else:
         print(f"{stopped['id']} {stopped['status']}: {describe(stopped['counts'])}")
+
+
+@app.command("resume")
+def resume(
+    run: RunId, is_json: JsonOption = False, server: ServerOption = DEFAULT_SERVER, token: TokenOption = ""
+) -> None:
+    """Let a rollout that halted go on, in spite of what failed so far."""
+    _move(run, "resume", is_json, server, token)
+
+
+@app.command("abort")
+def abort(
+    run: RunId, is_json: JsonOption = False, server: ServerOption = DEFAULT_SERVER, token: TokenOption = ""
+) -> None:
+    """End a rollout and stop its run."""
+    _move(run, "abort", is_json, server, token)
+
+
+def _move(run: str, verb: str, is_json: bool, server: str, token: str) -> None:
+    with reported():
+        client = connect(server, token)
+        moved = client.post(f"/api/runs/{find_run(client, run)}/rollout/{verb}")
+    if is_json:
+        put_json(moved)
+    else:
+        print(f"{moved['id']} {moved['status']}, rollout {moved['rollout_state']} in wave {moved['open_wave']}")
 
 
 @app.command("rerun")

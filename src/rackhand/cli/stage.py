@@ -46,6 +46,7 @@ class Stage:
     def __init__(self, cast: Cast, environment: Mapping[str, str]) -> None:
         self._cast = cast
         self._environment = {name: value for name, value in environment.items() if name not in (*OURS, *SECRETS)}
+        self._environment["RACKHAND_AGENT_DRAIN_MS"] = "1"  # a demo ends within seconds
         self._environment["ADB_USB"] = "0"  # no adb server of a demo looks at real phones
         self.token = secrets.token_urlsafe(32)
         self.url = ""

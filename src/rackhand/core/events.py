@@ -214,8 +214,13 @@ def _fold_late(row: DeviceRunFacts, fact: Fact) -> DeviceRunFacts:
 def fold_step(
     old: StepFacts | None, fact: StepUpdate, row: DeviceRunFacts, *, is_late: bool
 ) -> tuple[StepFacts | None, Verdict]:
-    """The attempt's row after one fact. A final status never moves; what a fenced lease adds is marked late."""
+    """The attempt's row after one fact. A final status never moves; what a fenced lease adds is marked late.
+
+    Of a fenced lease only ends count: nobody would ever close the row that a beginning made.
+    """
     verdict = Verdict.LATE if is_late else Verdict.ACCEPTED
+    if is_late and not STEP.is_final(fact.status):
+        return old, verdict
     if old is None:
         return _step_of(fact, row, is_late=is_late), verdict
     if STEP.is_final(old.status):

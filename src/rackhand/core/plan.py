@@ -23,11 +23,13 @@ class Candidate:
     labels: dict[str, str]
     is_online: bool
     blocked_by: str | None = None
+    usb_path: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedDevice:
-    """One device run to be: queued, or skipped_offline with its reason."""
+    """One device run to be: queued, or skipped_offline with its reason. `wave` counts from 1; 0 is in none."""
 
     device: Candidate
     device_index: int
@@ -35,6 +37,7 @@ class PlannedDevice:
     status: DeviceRunStatus
     reason: str | None = None
     first_step_index: int = 0
+    wave: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 from rackhand.core import template
 from rackhand.core.assets import KINDS, Effect, check_params, file_of
 from rackhand.core.errors import FieldError
+from rackhand.core.masking import MIN_SECRET
 from rackhand.core.policy import OnFailure, Policy
 from rackhand.core.schema import Choice, Field, Integer, ListOf, MapOf, Number, Record, Text, pointer
 
@@ -65,6 +66,9 @@ RUN_PARAMS = MapOf(
     Text(max=65_536),
     key=Text(min=1, max=64, pattern=template.PARAM_NAME_PATTERN, hint="a name of letters, digits and _"),
 )
+
+RUN_SECRETS = MapOf(Text(min=MIN_SECRET, max=4_096), key=RUN_PARAMS.key, max=20)
+"""Values that only the node gets; too short ones could not be masked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,14 @@ NO_INDEX = "no index"
 CONFLICT = "conflict"
 DRAINING = "its node is draining"
 QUARANTINED = "quarantined: {reason}"
+FLAPPING = "flapping: it came or went more than {n} times in {s} s"
+GAVE_UP_AFTER_REBOOT = "it did not come back, even after a reboot"
+GAVE_UP_AFTER_RECONNECT = "it did not come back after a reconnect"
+GAVE_UP_AGAIN = "it stopped answering again soon after a reboot"
+TOO_HOT = "its battery is too hot: runs stop at {limit} °C"
+BATTERY_LOW = "its battery is below {limit} %"
+STORAGE_LOW = "its storage is nearly full: free is less than {limit} %"
+STORAGE_LOW_MB = "its storage is nearly full: free is less than {limit} MB"
 LEFT_OUT = "the device was left out: {reason}"
 AT_ITS_TURN = "{reason} when its turn came"
 NEVER_STARTED = "the node took this device run {n} times and never started it"
@@ -28,6 +36,11 @@ OFFLINE_TOO_LONG = "offline for as long as the policy waits"
 NODE_DELETED = "node {node} was deleted"
 STEP_STOPS_RUN = "step {step} failed on device {device}, and it asks to stop the run"
 NO_DEVICE = "no device could run: all of them were left out"
+TOO_MANY_FAILED = "{failed} of {n} devices of the open waves failed; at most {limit} % may"
+WAVE_UNTESTED = "no device of wave {wave} ran: all of them were left out or stopped"
+WAVE_DONE = "wave {wave} of {n} is done; the next one opens when an operator says so"
+ROLLOUT_ABORTED = "aborted by an operator"
+ROLLOUT_CUT_SHORT = "the run ended before all of its waves were done"
 SCAN_OF_SILENT = "node {node} is silent; start its agent, or look at its network, and scan again"
 SCAN_UNANSWERED = "node {node} did not finish the scan within {n} s"
 SCAN_WITHOUT_REASON = "the node gave no reason"
@@ -36,6 +49,9 @@ TEMPLATES = (
     *(OFFLINE, NO_NODE, NO_INDEX, CONFLICT, DRAINING),
     *(NEVER_STARTED, WENT_SILENT, NOT_CONFIRMED, STOPPED_IN_QUEUE, PAST_DEADLINE, NODE_SILENT, OFFLINE_TOO_LONG),
     *(NODE_DELETED, STEP_STOPS_RUN, NO_DEVICE, SCAN_OF_SILENT, SCAN_UNANSWERED, SCAN_WITHOUT_REASON),
+    *(FLAPPING, GAVE_UP_AFTER_REBOOT, GAVE_UP_AFTER_RECONNECT, GAVE_UP_AGAIN),
+    *(TOO_HOT, BATTERY_LOW, STORAGE_LOW, STORAGE_LOW_MB),
+    *(TOO_MANY_FAILED, WAVE_UNTESTED, WAVE_DONE, ROLLOUT_ABORTED, ROLLOUT_CUT_SHORT),
     *(LEFT_OUT, AT_ITS_TURN, QUARANTINED),
     *step_reasons.TEMPLATES,
 )

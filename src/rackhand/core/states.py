@@ -52,6 +52,13 @@ class ScanStatus(StrEnum):
     TIMED_OUT = "timed_out"
 
 
+class RolloutState(StrEnum):
+    ROLLING = "rolling"
+    HALTED = "halted"
+    ABORTED = "aborted"
+    DONE = "done"
+
+
 class ArtifactStatus(StrEnum):
     PENDING = "pending"
     STORED = "stored"
@@ -61,6 +68,19 @@ class ArtifactStatus(StrEnum):
 class Decision(StrEnum):
     EXECUTED = "executed"
     SKIPPED = "skipped"
+
+
+class DeviceState(StrEnum):
+    """How a device is. The first six are what is seen of it; the last two are what is concluded."""
+
+    ABSENT = "absent"
+    OFFLINE = "offline"
+    UNAUTHORIZED = "unauthorized"
+    BOOTING = "booting"
+    ONLINE = "online"
+    UNRESPONSIVE = "unresponsive"
+    FLAPPING = "flapping"
+    QUARANTINED = "quarantined"
 
 
 class Verdict(StrEnum):
@@ -93,6 +113,7 @@ class Machine(Generic[S]):
 
 
 _R, _D, _T, _C, _A = RunStatus, DeviceRunStatus, StepStatus, ScanStatus, ArtifactStatus
+_O = RolloutState
 _RUN_ENDS = frozenset({_R.SUCCEEDED, _R.PARTIAL, _R.FAILED, _R.STOPPED})
 _DEVICE_RUN_ENDS = frozenset({_D.SUCCEEDED, _D.FAILED, _D.STOPPED, _D.LOST})
 _STEP_ENDS = frozenset({_T.SUCCEEDED, _T.FAILED, _T.TIMED_OUT, _T.ABORTED})
@@ -138,6 +159,16 @@ SCAN = Machine(
         **{end: frozenset[ScanStatus]() for end in _SCAN_ENDS},
     },
 )
+ROLLOUT = Machine(
+    "rollout",
+    _O.ROLLING,
+    {
+        _O.ROLLING: frozenset({_O.HALTED, _O.ABORTED, _O.DONE}),
+        _O.HALTED: frozenset({_O.ROLLING, _O.ABORTED}),
+        _O.ABORTED: frozenset(),
+        _O.DONE: frozenset(),
+    },
+)
 ARTIFACT = Machine(
     "artifact",
     _A.PENDING,
@@ -145,6 +176,22 @@ ARTIFACT = Machine(
         _A.PENDING: frozenset({_A.STORED, _A.MISSING}),
         _A.STORED: frozenset(),
         _A.MISSING: frozenset(),
+    },
+)
+
+_V = DeviceState
+SEEN = frozenset(_V) - {_V.FLAPPING, _V.QUARANTINED}
+"""What an agent sees of a device: adb's word and the agent's own probes."""
+_ILL = frozenset({_V.ABSENT, _V.OFFLINE, _V.BOOTING, _V.UNRESPONSIVE})
+
+DEVICE = Machine(
+    "device",
+    _V.ABSENT,
+    {
+        **{seen: SEEN - {seen} | {_V.FLAPPING} for seen in _V if seen not in _ILL},
+        **{seen: SEEN - {seen} | {_V.FLAPPING, _V.QUARANTINED} for seen in _V if seen in _ILL},
+        _V.FLAPPING: SEEN,
+        _V.QUARANTINED: SEEN,
     },
 )
 

@@ -1,11 +1,11 @@
-"""Templates: `{{ params.x }}`, `{{ device.index }}`, `{{ device.label }}`, `{{ run.id }}`. Values are data, never code.
+"""Templates: `{{ params.x }}`, `{{ secrets.x }}`, `{{ device.index }}`, `{{ run.id }}`. Values are data, never code.
 
 In a shell command a placeholder becomes `${RH_params_x}`, and a prelude exports every value single-quoted, so that no
 value can change what the command is. Elsewhere a placeholder is replaced in the one argument it stands in.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from rackhand.core.errors import FieldError
@@ -13,7 +13,7 @@ from rackhand.core.schema import pointer
 
 FACTS = ("device.index", "device.label", "run.id")
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z0-9_.-]{1,100})\s*\}\}")
-_PARAM = re.compile(r"params\.[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+_GIVEN = re.compile(r"(params|secrets)\.[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 PARAM_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 
 
@@ -22,13 +22,19 @@ def placeholders(value: Any) -> set[str]:
     return {name for _, text in _texts(value, "") for name in _PLACEHOLDER.findall(text)}
 
 
-def check(value: Any, path: str, errors: list[FieldError], params: Mapping[str, Any] | None = None) -> None:
-    """Append an error for each unknown placeholder and, with `params` given, for each parameter without a value."""
+def names_of(value: Any, family: str) -> tuple[str, ...]:
+    """The placeholders of one family, `params` or `secrets`, by what stands after the dot."""
+    return tuple(sorted(name.partition(".")[2] for name in placeholders(value) if name.startswith(f"{family}.")))
+
+
+def check(value: Any, path: str, errors: list[FieldError], given: Collection[str] | None = None) -> None:
+    """Append an error for each unknown placeholder and, with `given` (`params.x`, `secrets.y`), for each without a
+    value. What a step calls a secret is no parameter: its value is never shown."""
     for where, text in _texts(value, path):
         for name in _PLACEHOLDER.findall(text):
-            if name not in FACTS and not _PARAM.fullmatch(name):
+            if name not in FACTS and not _GIVEN.fullmatch(name):
                 errors.append(FieldError(where, "has the unknown placeholder {name}", {"name": name}))
-            elif params is not None and name not in FACTS and name.removeprefix("params.") not in params:
+            elif given is not None and name not in FACTS and name not in given:
                 errors.append(FieldError(where, "uses {name}, which the run gives no value", {"name": name}))
 
 

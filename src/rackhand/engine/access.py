@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from rackhand.core.errors import NotAuthenticated
 from rackhand.store import access
+from rackhand.store import audit as rows
 from rackhand.store.db import Tx
 
 USE_WRITE_MS = 60_000
@@ -23,6 +24,14 @@ class Role(StrEnum):
         return order.index(self) >= order.index(other)
 
 
+class Scope(StrEnum):
+    """What of its role a token may use: all; reading only; or reading what operators read, and runs."""
+
+    FULL = "full"
+    READ = "read"
+    RUNS = "runs"
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who sent a request. `role` is None for a node, `node_id` is None for everybody else."""
@@ -32,6 +41,7 @@ class Actor:
     role: Role | None
     node_id: str | None = None
     remote_addr: str | None = None
+    scope: Scope = Scope.FULL
 
     @property
     def name(self) -> str:
@@ -45,18 +55,24 @@ SYSTEM = Actor("system", "system", Role.ADMIN)
 
 def audit(tx: Tx, actor: Actor, action: str, subject: str | None = None, detail: dict[str, Any] | None = None) -> None:
     """Note in this transaction that `actor` did `action` (`node.enrol`) to `subject` (`node:PC-01`)."""
-    access.add_audit(tx, actor.name, action, subject, detail or {}, actor.remote_addr)
+    rows.add_audit(tx, actor.name, action, subject, detail or {}, actor.remote_addr)
 
 
 def by_token(tx: Tx, token_hash: str, remote_addr: str | None) -> Actor:
     """The actor behind an API or node token; NotAuthenticated if there is none, or it was revoked or ran out."""
     token = access.find_token(tx, token_hash)
     if token is not None and token.is_valid(tx.now):
-        return Actor("token", token.id, Role(token.role), None, remote_addr)
+        return Actor("token", token.id, Role(token.role), None, remote_addr, Scope(token.scope))
     node_id = access.find_node_by_token(tx, token_hash)
     if node_id is None:
         raise NotAuthenticated("the token is not known, was revoked or ran out; nothing was changed: use a valid token")
     return Actor("node", node_id, None, node_id, remote_addr)
+
+
+def require_node_token(tx: Tx, node_id: str, token_hash: str) -> None:
+    """NotAuthenticated if the token of a node was rotated, or the node removed, since a request of it began."""
+    if not access.is_node_token(tx, node_id, token_hash):
+        raise NotAuthenticated("the token of this node was revoked meanwhile; nothing was handed out: use the new one")
 
 
 def is_use_due(tx: Tx, token_id: str) -> bool:

@@ -15,19 +15,22 @@ from rackhand.core.errors import Busy, RackhandError
 from rackhand.core.lease import Periods
 from rackhand.core.policy import OnFailure
 from rackhand.core.states import DeviceRunStatus, StepStatus, Verdict
-from rackhand.engine import nodes, renewal, scans
+from rackhand.engine import health, nodes, renewal, scans
 from rackhand.engine.closing import close
 from rackhand.engine.contexts import Contexts
+from rackhand.engine.facts import GroupApplied
 from rackhand.engine.folding import Folding, Item, Result
 from rackhand.engine.rollup import settle
+from rackhand.store import health as stored_health
 from rackhand.store import ingest, inventory, leases, steps
 from rackhand.store.changes import Changes, StepKey
 from rackhand.store.db import Database, Tx
-from rackhand.wire.messages import EventType, Heartbeat, Renewal, ScanProgressPayload
+from rackhand.wire.messages import EventType, Heartbeat, Renewal
 
 log = structlog.get_logger("rackhand.callbacks")
 MAX_QUEUED_EVENTS = 50_000
 MAX_GROUP_EVENTS = 5_000
+_LEASELESS = frozenset({EventType.SCAN_PROGRESS, EventType.DEVICE_EVENT})
 _FINISHED = frozenset({DeviceRunStatus.SUCCEEDED, DeviceRunStatus.FAILED, DeviceRunStatus.STOPPED})
 
 
@@ -46,6 +49,7 @@ class Reply:
     results: tuple[Result, ...]
     renewed: tuple[Renewal, ...] = ()
     cancelled: tuple[str, ...] = ()
+    pardoned: tuple[str, ...] = ()
     server_time: str = ""
 
 
@@ -67,6 +71,7 @@ def apply_beats(tx: Tx, requests: Sequence[Request], periods: Periods) -> Applie
     for request in requests:
         renewed: list[Renewal] = []
         cancelled: list[str] = []
+        pardoned: list[str] = []
         for item in filter(is_beat, request.items):
             beat: Heartbeat = item.payload
             if nodes.beat(tx, request.node_id, beat, periods).has_changes:
@@ -75,9 +80,10 @@ def apply_beats(tx: Tx, requests: Sequence[Request], periods: Periods) -> Applie
             kept = renewal.renew(tx, request.node_id, beat.leases, periods)
             renewed += [Renewal(token=token, ttl_ms=periods.lease_ms) for token in kept.renewed]
             cancelled += kept.cancelled
+            pardoned = stored_health.pardoned(tx, request.node_id)
         results = tuple(Result(item.event_id, "accepted") for item in request.items if is_beat(item))
         server_time = to_rfc3339(tx.now) if results else ""
-        replies.append(Reply(results, tuple(renewed), tuple(cancelled), server_time))
+        replies.append(Reply(results, tuple(renewed), tuple(cancelled), tuple(pardoned), server_time))
     return Applied(replies, frozenset(wake))
 
 
@@ -97,6 +103,7 @@ def apply_events(tx: Tx, requests: Sequence[Request], periods: Periods, contexts
         for request in requests
     ]
     wake = _write(tx, folding, contexts)
+    tx.tell(GroupApplied(len(requests), len(pairs)), *folding.moves)
     return Applied(replies, frozenset(wake))
 
 
@@ -111,12 +118,15 @@ def _step_keys(pairs: Sequence[tuple[Request, Item]]) -> list[StepKey]:
 
 
 def _take(tx: Tx, folding: Folding, node_id: str, item: Item) -> Result:
-    is_scan = item.event is not None and item.event.type == EventType.SCAN_PROGRESS and item.error is None
-    if not is_scan or folding.is_known((node_id, item.event_id)):
+    if item.event is None or item.event.type not in _LEASELESS or item.error is not None:
         return folding.take(node_id, item)
-    payload: ScanProgressPayload = item.payload
+    if folding.is_known((node_id, item.event_id)):
+        return folding.take(node_id, item)
     try:
-        scans.report(tx, node_id, payload)
+        if item.event.type == EventType.SCAN_PROGRESS:
+            scans.report(tx, node_id, item.payload)
+        else:
+            health.note(tx, node_id, item.event, item.payload)
     except RackhandError as error:
         folding.record(node_id, item, Verdict.INVALID)
         return Result(item.event_id, "invalid", str(error.detail))
@@ -190,6 +200,11 @@ class CallbackWriter:
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="callback-writer")
 
+    @property
+    def queued_events(self) -> int:
+        """Events that wait for their commit."""
+        return self._queued_events
+
     async def close(self) -> None:
         """Answer what is queued, then stop; new requests are refused as busy."""
         self._is_closing = True
@@ -238,7 +253,7 @@ class CallbackWriter:
                 for single in group:
                     await self._commit([single])
                 return
-            log.exception("callback failed", node=group[0][0].node_id)
+            log.exception("callback failed", node_id=group[0][0].node_id)
             _fail(group[0][1], error)
             return
         for (_, future), reply in zip(group, replies, strict=True):
@@ -263,7 +278,7 @@ def _none(requests: Sequence[Request]) -> Applied:
 def _merge(request: Request, beats: Reply, events: Reply) -> Reply:
     of_beats, of_events = iter(beats.results), iter(events.results)
     results = tuple(next(of_beats if is_beat(item) else of_events) for item in request.items)
-    return Reply(results, beats.renewed, beats.cancelled, beats.server_time)
+    return Reply(results, beats.renewed, beats.cancelled, beats.pardoned, beats.server_time)
 
 
 def _fail(future: asyncio.Future[Reply], error: Exception) -> None:

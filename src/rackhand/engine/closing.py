@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rackhand.core.heatmap import activity
 from rackhand.core.states import DEVICE_RUN, DeviceRunStatus, move
+from rackhand.engine.facts import DeviceRunMoved
 from rackhand.engine.rollup import changes_of, settle
 from rackhand.store import inventory, leases
 from rackhand.store.db import Tx
@@ -25,6 +26,7 @@ def close(tx: Tx, rows: Sequence[OpenDeviceRun], status: DeviceRunStatus, messag
         by_run[row.run_id].append(row.id)
     for run_id, ids in by_run.items():
         leases.close(tx, ids, status, message, settled[run_id].rev)
+    tx.tell(*(DeviceRunMoved(row.run_id, row.device_index, row.node_id, status, True, tx.now, message) for row in rows))
     shown = activity(status)
     inventory.set_activity(tx, [(row.device_id, shown, row.run_id, tx.now) for row in rows])
     return {row.node_id for row in rows if row.node_id is not None}

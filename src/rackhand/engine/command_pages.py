@@ -5,6 +5,7 @@ used last, and of these as many as have ATTEMPTS attempts at most say how often 
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +13,14 @@ from rackhand.core import template
 from rackhand.core.clock import Millis
 from rackhand.core.schema import parse
 from rackhand.engine import catalog, runs
-from rackhand.engine.access import Actor, audit
+from rackhand.engine.access import Actor
 from rackhand.engine.catalog import AssetView
 from rackhand.engine.run_requests import RUN_REQUEST
 from rackhand.engine.runs import Created, Origin
 from rackhand.store import catalog as rows
 from rackhand.store import devices, uses
 from rackhand.store.db import Tx
+from rackhand.store.run_secrets import Sealed
 
 RUNS = 200
 ATTEMPTS = 20_000
@@ -62,12 +64,14 @@ class CommandTable:
 
 @dataclass(frozen=True, slots=True)
 class CommandPage:
-    """One command: what its editor and its trial show. `placeholders` need a value to run; `device` is a good one."""
+    """One command: what its editor and its trial show. `placeholders` and `secrets` need a value to run;
+    `device` is a good one."""
 
     asset: AssetView
     file_name: str | None
     folders: tuple[str, ...]
     placeholders: tuple[str, ...]
+    secrets: tuple[str, ...]
     device: int | None
 
 
@@ -130,25 +134,35 @@ def read_command(tx: Tx, asset_id: str) -> CommandPage:
     """One command; NotFound."""
     asset = catalog.get_asset(tx, asset_id)
     file = None if asset.sha256 is None else rows.get_file(tx, asset.sha256)
-    names = sorted(name for name in template.placeholders(asset.params) if name.startswith("params."))
     return CommandPage(
         asset=asset,
         file_name=None if file is None else file.name,
         folders=_folders(tx),
-        placeholders=tuple(name.removeprefix("params.") for name in names),
+        placeholders=template.names_of(asset.params, "params"),
+        secrets=template.names_of(asset.params, "secrets"),
         device=devices.first_idle(tx),
     )
 
 
-def try_command(tx: Tx, actor: Actor, asset_id: str, index: int, params: dict[str, str]) -> Created:
+@dataclass(frozen=True, slots=True)
+class TrialValues:
+    """What a trial gives the placeholders of its command; `secrets` in the clear for the checks, `sealed` to
+    be kept."""
+
+    params: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    sealed: Mapping[str, Sealed] = field(default_factory=dict)
+
+
+def try_command(tx: Tx, actor: Actor, asset_id: str, index: int, values: TrialValues) -> Created:
     """Run a command as it is saved, once, on one device: an ad hoc run, recorded like every other."""
     asset = catalog.get_asset(tx, asset_id)
     wanted = {
         "steps": [{"asset_id": asset.id}],
         "target": {"scope": "indexes", "indexes": str(index)},
-        "params": params,
+        "params": dict(values.params),
+        "secrets": dict(values.secrets),
         "title": asset.title,
     }
-    created = runs.create_run(tx, parse(RUN_REQUEST, wanted), Origin("adhoc", actor.name))
-    audit(tx, actor, "run.create", f"run:{created.view.id}", {"target": wanted["target"], "asset": asset.id})
-    return created
+    origin = Origin("adhoc", actor.name, remote_addr=actor.remote_addr, sealed=values.sealed)
+    return runs.create_run(tx, parse(RUN_REQUEST, wanted), origin)

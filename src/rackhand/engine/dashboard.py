@@ -1,20 +1,23 @@
 """The dashboard: key figures, hourly series, the to-do list, a small heatmap and the last runs, in one snapshot."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rackhand.core.clock import Millis
+from rackhand.core.disk import Space
 from rackhand.core.heatmap import pack
 from rackhand.core.kpi import HOUR_MS, by_hour, middle, rate
 from rackhand.core.states import FAILED_STEPS, RunStatus, StepStatus
-from rackhand.engine.todo import Todo, todos
-from rackhand.store import devices, inventory, nodes, runs, stats, tiles
+from rackhand.core.vitals import Limits
+from rackhand.engine import preferences
+from rackhand.engine.todo import Todo, by_severity, of_server, todos
+from rackhand.store import devices, health, inventory, nodes, rollouts, runs, stats, sweeps, tiles
 from rackhand.store.db import Tx
-from rackhand.store.stats import Limits, Moments
+from rackhand.store.stats import Moments
 
 WINDOW_PATTERN = r"^([1-9][0-9]{0,2}h|[1-9][0-9]?d)$"
 RECENT_RUNS = 10
-LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +93,18 @@ def hours_of(window: str) -> int:
     return int(window[:-1]) * (24 if window.endswith("d") else 1)
 
 
-def read(tx: Tx, window: str = "24h") -> Dashboard:
-    """The dashboard over the hours of the window; the last one is the current hour, begun or not."""
+def read(tx: Tx, window: str = "24h", spaces: Sequence[Space] = ()) -> Dashboard:
+    """The dashboard over the hours of the window; the last one is the current hour, begun or not. `spaces` are the
+    disks of the server that is asked."""
     hours = hours_of(window)
     since = (tx.now // HOUR_MS - hours + 1) * HOUR_MS
     steps, took = stats.step_hours(tx, since), stats.durations(tx, since)
+    limits = preferences.read(tx).limits
     return Dashboard(
         window_hours=hours,
-        kpis=_kpis(tx, since, steps, took),
+        kpis=_kpis(tx, since, steps, took, limits),
         series=_series(tx, since, hours, steps, took),
-        todo=_todo(tx),
+        todo=_todo(tx, limits, spaces),
         heatmap=_heatmap(tx),
         recent_runs=_recent(tx),
     )
@@ -112,8 +117,8 @@ def _sum(moments: dict[str, Moments], statuses: frozenset[StepStatus]) -> int:
 _ENDED = FAILED_STEPS | {StepStatus.SUCCEEDED}
 
 
-def _kpis(tx: Tx, since: Millis, steps: dict[str, Moments], took: Moments) -> Kpis:
-    total, online, attention = stats.count_devices(tx, LIMITS)
+def _kpis(tx: Tx, since: Millis, steps: dict[str, Moments], took: Moments, limits: Limits) -> Kpis:
+    total, online, attention = stats.count_devices(tx, limits)
     ended = _sum(steps, _ENDED)
     return Kpis(
         devices=total,
@@ -150,17 +155,20 @@ def _by_hour(moments: Moments) -> dict[Millis, list[int]]:
     return found
 
 
-def _todo(tx: Tx) -> tuple[Todo, ...]:
-    troubled = stats.troubles(tx, LIMITS)
+def _todo(tx: Tx, limits: Limits, spaces: Sequence[Space]) -> tuple[Todo, ...]:
+    troubled = stats.troubles(tx, limits)
     run_ids = sorted({device.activity_run_id for device in troubled if device.activity_run_id})
-    return todos(
+    of_fleet = todos(
         nodes.all_nodes(tx),
         troubled,
         nodes.transports(tx),
         devices.conflicts(tx),
         stats.run_titles(tx, run_ids),
-        LIMITS,
+        limits,
+        health.open_incidents(tx),
+        rollouts.halted(tx),
     )
+    return by_severity((*of_server(spaces, sweeps.look(tx).resumed_at, tx.now), *of_fleet))
 
 
 def _heatmap(tx: Tx) -> MiniHeatmap:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from rackhand.core.clock import Millis
 from rackhand.engine import device_views
 from rackhand.engine.device_views import DeviceDetail
-from rackhand.store import access, artifacts
-from rackhand.store.access import AuditRow
+from rackhand.store import artifacts, audit
+from rackhand.store.audit import AuditRow
 from rackhand.store.db import Tx
 
 HISTORY = 20
@@ -36,4 +36,4 @@ def read(tx: Tx, index: int) -> DevicePage:
     device = device_views.detail(tx, device_views.at(tx, index))
     found = artifacts.newest_screenshot(tx, [run.run_id for run in device.runs], device.id) if device.runs else None
     picture = None if found is None else Picture(found.id, found.run_id, found.device_index, found.created_at)
-    return DevicePage(device, picture, tuple(access.audit_of(tx, f"device:{device.id}", HISTORY)))
+    return DevicePage(device, picture, tuple(audit.audit_of(tx, f"device:{device.id}", HISTORY)))

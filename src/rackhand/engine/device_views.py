@@ -6,16 +6,38 @@ from typing import Any
 from rackhand.core.clock import Millis
 from rackhand.core.errors import NotFound
 from rackhand.core.heatmap import Activity
-from rackhand.store import devices
+from rackhand.store import devices, health
 from rackhand.store.db import Tx
 from rackhand.store.devices import ConflictRow, DeviceRow, DeviceRun
+from rackhand.store.health import DeviceEvent
 
 RECENT = 20
 
 
 @dataclass(frozen=True, slots=True)
+class CareView:
+    """What the agent makes of the device's health and does about it. `rung` is the last one tried, `next_rung` may be
+    tried from `next_at` on unless `hold` says what it waits for; good probes in a row end a quarantine."""
+
+    health_since_at: Millis | None
+    health_reason: str | None
+    rung: str | None
+    rung_at: Millis | None
+    next_rung: str | None
+    next_at: Millis | None
+    hold: str | None
+    good_probes: int | None
+    probation_probes: int | None
+    pardoned_at: Millis | None
+    limited_by: str | None
+    limit_reason: str | None
+    limited_at: Millis | None
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceView:
-    """A device in a list. `last_probe_at` is the proof that it answered, `node_last_seen_at` that its node did."""
+    """A device in a list. `blocked_by` is why no run may use it, null if runs may.
+    `last_probe_at` is the proof that it answered, `node_last_seen_at` that its node did."""
 
     id: str
     index: int | None
@@ -35,6 +57,7 @@ class DeviceView:
     battery: int | None
     temperature_c: float | None
     storage_free_mb: int | None
+    storage_total_mb: int | None
     transport: str | None
     usb_path: str | None
     runtime_handle: str | None
@@ -42,6 +65,8 @@ class DeviceView:
     conflict: bool
     quarantine_reason: str | None
     quarantined_at: Millis | None
+    blocked_by: str | None
+    care: CareView
     last_seen_at: Millis | None
     last_probe_at: Millis | None
     node_last_seen_at: Millis | None
@@ -117,12 +142,14 @@ class ConflictList:
 
 @dataclass(frozen=True, slots=True)
 class DeviceDetail(DeviceView):
-    """One device with everything that is known of it; `conflicts` are the open ones about its serial."""
+    """One device with everything that is known of it; `conflicts` are the open ones about its serial, `history` what
+    its health went through, newest first."""
 
     node_online: bool
     lease: LeaseView | None
     conflicts: tuple[ConflictView, ...]
     runs: tuple[DeviceRunView, ...]
+    history: tuple[DeviceEvent, ...]
 
 
 _RENAMED = {
@@ -139,9 +166,10 @@ def view(row: DeviceRow) -> DeviceView:
 
 
 def _shown(row: DeviceRow) -> dict[str, Any]:
-    names = [name for name in DeviceView.__slots__ if name != "activity_name"]
+    names = [name for name in DeviceView.__slots__ if name not in ("activity_name", "care")]
     values = {name: getattr(row, _RENAMED.get(name, name)) for name in names}
-    return values | {"activity_name": Activity(row.activity).name.lower()}
+    care = CareView(**{name: getattr(row, name) for name in CareView.__slots__})
+    return values | {"activity_name": Activity(row.activity).name.lower(), "care": care}
 
 
 def detail(tx: Tx, row: DeviceRow) -> DeviceDetail:
@@ -153,6 +181,7 @@ def detail(tx: Tx, row: DeviceRow) -> DeviceDetail:
         lease=None if lease is None else _pick(LeaseView, lease),
         conflicts=tuple(conflict_view(conflict) for conflict in devices.conflicts(tx, serial=row.serial)),
         runs=tuple(_pick(DeviceRunView, run) for run in devices.device_runs(tx, row.id, RECENT)),
+        history=tuple(health.events_of(tx, row.id, RECENT)),
     )
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from rackhand.core.errors import Conflict, FieldError, Invalid, NotFound
 from rackhand.core.schema import Field, Integer, MapOf, Record, Text
+from rackhand.core.states import DeviceState
 from rackhand.core.target import MAX_INDEX, parse_indexes
 from rackhand.engine import device_views
 from rackhand.engine.access import Actor, audit
 from rackhand.engine.device_views import DeviceDetail, DevicePage
 from rackhand.engine.paging import decode_cursor, encode_cursor
-from rackhand.store import devices, inventory, nodes, sightings
+from rackhand.store import devices, health, inventory, nodes, sightings
 from rackhand.store.db import Tx
 from rackhand.store.devices import DeviceRow, Filters
 
@@ -161,11 +162,15 @@ def quarantine(tx: Tx, actor: Actor, index: int, body: dict[str, Any]) -> Device
 
 
 def end_quarantine(tx: Tx, actor: Actor, index: int) -> DeviceDetail:
-    """Runs may use the device again."""
+    """Runs may use the device again, whoever set the quarantine: its agent starts anew with it, too."""
     row = device_views.at(tx, index, for_update=True)
-    if row.quarantined_at is not None:
+    is_agents = row.health == DeviceState.QUARANTINED and row.pardoned_at is None
+    if row.quarantined_at is not None or is_agents:
         devices.change(tx, row.id, quarantined_at=None, quarantine_reason=None, rev=inventory.touch_fleet(tx))
-        audit(tx, actor, "device.end_quarantine", f"device:{row.id}", {"index": index})
+        if is_agents:
+            health.pardon(tx, row.id)
+        reason = row.quarantine_reason or row.health_reason
+        audit(tx, actor, "device.end_quarantine", f"device:{row.id}", {"index": index, "reason": reason})
     return by_id(tx, row.id)
 
 

@@ -4,7 +4,7 @@ A step with `copy_of` keeps the copy of its command that the loaded revision hol
 no other step behind one's back; one without takes its command as it is now. Running never saves.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,20 +14,22 @@ from rackhand.core.playbook import MAX_STEPS, STEP, Asset, Step, resolve_steps
 from rackhand.core.playbook_diff import compare
 from rackhand.core.schema import Field, Integer, ListOf, Record, Text
 from rackhand.engine import playbooks, runs
-from rackhand.engine.access import Actor, audit
+from rackhand.engine.access import Actor
 from rackhand.engine.catalog import AssetView, check_file, get_asset
 from rackhand.engine.playbooks import PlaybookRevision, SavedRevision
 from rackhand.engine.run_requests import RUN_REQUEST
 from rackhand.engine.runs import Created, Origin, PlanView
 from rackhand.store import catalog
 from rackhand.store.db import Tx
+from rackhand.store.run_secrets import Sealed
 
 _ID = Text(min=1, max=64)
 _NO_TEXT = Text(max=200)
 _STEP = Record({**STEP.fields, "copy_of": Field(_ID, None)})
 _STEPS = ListOf(_STEP, min=1, max=MAX_STEPS)
 _BASE: dict[str, Any] = {"playbook_id": Field(_ID, None), "revision": Field(Integer(1, 1_000_000), None)}
-_RUN = Record({name: RUN_REQUEST.fields[name] for name in ("target", "params", "policy", "seed")})
+_RUN_FIELDS = ("target", "params", "secrets", "policy", "seed", "rollout")
+_RUN = Record({name: RUN_REQUEST.fields[name] for name in _RUN_FIELDS})
 SAVE = Record({**_BASE, "title": Text(min=1, max=200), "steps": _STEPS})
 RUN = Record({**_BASE, "title": Field(_NO_TEXT, ""), "steps": _STEPS, "run": _RUN})
 PLAN = Record({**RUN.fields, "steps": ListOf(_STEP, max=MAX_STEPS)})
@@ -101,16 +103,16 @@ def plan(tx: Tx, body: dict[str, Any]) -> PlanView:
         raise _below_run(error) from error
 
 
-def run(tx: Tx, actor: Actor, body: dict[str, Any]) -> Created:
-    """Run exactly what the draft shows: the loaded revision if nothing was changed, else these steps, once."""
+def run(tx: Tx, actor: Actor, body: dict[str, Any], sealed: Mapping[str, Sealed]) -> Created:
+    """Run exactly what the draft shows: the loaded revision if nothing was changed, else these steps, once. `sealed`
+    are the values of its secrets."""
     steps, base = _resolved(tx, body)
     request, ready = _request(body, steps, base)
+    origin = Origin("ui", actor.name, remote_addr=actor.remote_addr, sealed=sealed)
     try:
-        created = runs.create_run(tx, request, Origin("ui", actor.name), ready)
+        return runs.create_run(tx, request, origin, ready)
     except Invalid as error:
         raise _below_run(error) from error
-    audit(tx, actor, "run.create", f"run:{created.view.id}", {"target": request["target"]})
-    return created
 
 
 def restore(tx: Tx, actor: Actor, playbook_id: str, revision: int) -> SavedRevision:

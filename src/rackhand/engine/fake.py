@@ -48,10 +48,18 @@ class Lab:
         beat = Heartbeat(node=ReportedNode(**node), leases=list(leases))
         if devices is not None:
             beat.devices = list(devices)
+        return await self.heartbeat(node_id, beat)
+
+    async def heartbeat(self, node_id: str, beat: Heartbeat) -> callbacks.Reply:
+        """A heartbeat as it is."""
         raw = codec.encode(self._envelope(node_id, "device_heartbeat", beat))
         event, payload = codec.decode_event(raw)
         request = Request(node_id, (Item(event.event_id, event, payload),))
         return (await self.db.write(callbacks.apply_beats, [request], self.periods)).replies[0]
+
+    def device_event(self, node_id: str, serial: str, kind: str, **payload: Any) -> dict[str, Any]:
+        """Something for a device's history."""
+        return self._envelope(node_id, "device_event", {"serial": serial, "kind": kind} | payload)
 
     def _envelope(self, node_id: str, kind: str, payload: Any, **more: Any) -> dict[str, Any]:
         return {

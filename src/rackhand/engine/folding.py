@@ -11,6 +11,7 @@ from rackhand.core.ids import is_id
 from rackhand.core.lease import Standing, standing
 from rackhand.core.states import Verdict
 from rackhand.engine.contexts import RunContext
+from rackhand.engine.facts import DeviceRunMoved
 from rackhand.engine.rollup import RunChange, changes_of
 from rackhand.store.changes import Changes, EventKey, Loaded, NewEvent, StepKey, StepRow
 from rackhand.wire.messages import Event
@@ -155,6 +156,16 @@ class Folding:
             else:
                 quiet.add(new.run_id)
         return {run_id: RunChange() for run_id in quiet} | changes_of(moves)
+
+    @property
+    def moves(self) -> list[DeviceRunMoved]:
+        """Device runs whose status is another now."""
+        now = self.changes.received_at
+        return [
+            DeviceRunMoved(new.run_id, new.device_index, new.node_id, new.status, False, now, _new_error(old, new))
+            for old, new in self._pairs()
+            if old.status is not new.status
+        ]
 
     @property
     def activities(self) -> list[tuple[str, int, str, int]]:

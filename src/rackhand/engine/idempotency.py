@@ -28,7 +28,7 @@ class Stored:
 
 def begin(tx: Tx, claim: Claim) -> Stored | None:
     """None: go on, the key is yours. Conflict while its first request runs; Invalid if that had another body."""
-    idempotency.forget_before(tx, tx.now - KEPT_MS)
+    forget_old(tx)
     if idempotency.claim(tx, claim.scope, claim.key, claim.request_hash):
         return None
     found = idempotency.get(tx, claim.scope, claim.key)
@@ -48,6 +48,11 @@ def begin(tx: Tx, claim: Claim) -> Stored | None:
             code="in_flight",
         )
     return Stored(found.status, (found.body or "").encode())
+
+
+def forget_old(tx: Tx) -> None:
+    """Keys of yesterday may be used again."""
+    idempotency.forget_before(tx, tx.now - KEPT_MS)
 
 
 def finish(tx: Tx, claim: Claim, status: int, body: bytes) -> None:

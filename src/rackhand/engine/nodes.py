@@ -11,7 +11,9 @@ from msgspec import UNSET
 
 from rackhand.core.errors import NotFound
 from rackhand.core.lease import Periods
-from rackhand.engine import reports
+from rackhand.core.states import DeviceState
+from rackhand.engine import health, preferences, reports
+from rackhand.engine.facts import NodeMoved
 from rackhand.engine.reports import Claim
 from rackhand.store import inventory, nodes, sightings
 from rackhand.store.db import Tx
@@ -72,7 +74,12 @@ def beat(
     sightings.write(
         tx, [replace(row, rev=rev or row.rev) if row.id in draft.visible else row for row in _sorted(draft)]
     )
+    if heartbeat.devices is not UNSET:
+        missed = {row.id for row in draft.rows.values() if row.facts.health == DeviceState.ABSENT}
+        health.take(tx, node_id, heartbeat, preferences.read(tx).limits, missed)
     nodes.change(tx, node_id, last_seen_at=tx.now, **spoken, **({"rev": rev} if spoken else {}))
+    if not node.is_online:
+        tx.tell(NodeMoved(node_id, True))
     added = tuple(claim.serial for claim in draft.new)
     return BeatChanges(rev, added, tuple(draft.moved), tuple(draft.conflicts))
 
@@ -82,6 +89,7 @@ def mark_silent(tx: Tx, periods: Periods, online_window_ms: int = ONLINE_WINDOW_
     silent = nodes.silent_since(tx, tx.now - online_window_ms)
     if silent:
         nodes.mark_offline(tx, silent, inventory.touch_fleet(tx))
+        tx.tell(*(NodeMoved(node_id, False) for node_id in silent))
     return tuple(silent)
 
 
@@ -180,7 +188,10 @@ def _miss(tx: Tx, draft: _Draft, row: Known, conflict: Conflict | None) -> None:
     if conflict is not None and conflict.kind == "two_nodes" and not _is_confirmed(conflict):
         sightings.resolve_conflict(tx, conflict.id, MOVED)
     if row.facts.is_online or row.facts.adb_state is not None:
-        draft.save(replace(row, facts=replace(row.facts, is_online=False, adb_state=None)), is_visible=True)
+        is_out = row.facts.health == DeviceState.QUARANTINED
+        health_word = row.facts.health if is_out else DeviceState.ABSENT.value
+        gone = replace(row.facts, is_online=False, adb_state=None, health=health_word)
+        draft.save(replace(row, facts=gone), is_visible=True)
 
 
 def _disagree(

@@ -7,12 +7,13 @@ from rackhand.core.assets import Effect
 from rackhand.core.errors import FieldError, Invalid
 from rackhand.core.plan import Candidate, PlannedDevice, arrange
 from rackhand.core.playbook import Step
+from rackhand.core.rollout import ROLLOUT_REQUEST
 from rackhand.core.schema import Boolean, Choice, Field, ListOf, Record
 from rackhand.core.states import UNKNOWN_OUTCOMES, DeviceRunStatus, StepStatus
 from rackhand.engine import playbooks
 from rackhand.engine.run_requests import Resolved
 from rackhand.engine.runs import Created, Origin, insert_run, load_run, refuse_open
-from rackhand.store import device_runs, inventory, steps
+from rackhand.store import device_runs, inventory, run_secrets, steps
 from rackhand.store.db import Tx
 from rackhand.store.device_runs import DeviceRunRow
 from rackhand.store.runs import RunRow
@@ -25,12 +26,13 @@ RERUN = Record(
         "dice": Field(Choice(("same", "new")), "same"),
         "repeat_unknown": Field(Boolean(), False),
         "include_late": Field(Boolean(), False),
+        "rollout": Field(ROLLOUT_REQUEST, None),
     }
 )
 _DONE = (StepStatus.SUCCEEDED.value, StepStatus.SKIPPED.value)
 
 
-def rerun(tx: Tx, run_id: str, request: dict[str, Any], actor: str | None) -> Created:
+def rerun(tx: Tx, run_id: str, request: dict[str, Any], actor: str | None, remote_addr: str | None = None) -> Created:
     """A new run over the device runs of `run_id` with these outcomes; Conflict while it is unfinished."""
     parent = load_run(tx, run_id)
     refuse_open(parent)
@@ -52,8 +54,9 @@ def rerun(tx: Tx, run_id: str, request: dict[str, Any], actor: str | None) -> Cr
         params=parent.params,
         policy=parent.policy,
         seed=parent.seed if request["dice"] == "same" else None,
+        rollout=request["rollout"],
     )
-    origin = Origin("rerun", actor, parent.id, request)
+    origin = Origin("rerun", actor, parent.id, request, remote_addr=remote_addr, sealed=run_secrets.get(tx, parent.id))
     return insert_run(tx, resolved, (parent.playbook_id, parent.playbook_revision), planned, origin)
 
 

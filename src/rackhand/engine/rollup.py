@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rackhand.core.progress import open_status, roll_up
-from rackhand.core.states import RUN, DeviceRunStatus, RunStatus, move
+from rackhand.core.rollout import end_of
+from rackhand.core.states import ROLLOUT, RUN, DeviceRunStatus, RolloutState, RunStatus, move
+from rackhand.engine.facts import RunMoved
 from rackhand.store import runs
 from rackhand.store.db import Tx
 from rackhand.store.runs import RunRow
@@ -49,7 +51,15 @@ def _follow(tx: Tx, run: RunRow) -> None:
     is_stopped = run.status is RunStatus.STOPPING
     status = roll_up(run.counts, is_stopped=is_stopped) or open_status(run.counts, is_stopped=is_stopped)
     if status is not run.status:
-        runs.set_status(tx, run, move(RUN, run.status, status))
+        runs.set_status(tx, run, move(RUN, run.status, status), _rollout_end(run, status))
+        tx.tell(RunMoved.of(run, status, tx.now))
+
+
+def _rollout_end(run: RunRow, status: RunStatus) -> RolloutState | None:
+    """How the rollout of a run ends with it; None if there is none, or if it has ended or goes on."""
+    if run.rollout is None or run.rollout_state not in ROLLOUT.open or not RUN.is_final(status):
+        return None
+    return end_of(run.rollout, run.rollout_state, run.open_wave)
 
 
 def recount(tx: Tx, run_id: str) -> None:

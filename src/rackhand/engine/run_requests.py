@@ -7,8 +7,9 @@ from typing import Any
 from rackhand.core import dice, template
 from rackhand.core.assets import KINDS
 from rackhand.core.errors import FieldError, Invalid, NotFound
-from rackhand.core.playbook import ADHOC_STEPS, RUN_PARAMS, Step
+from rackhand.core.playbook import ADHOC_STEPS, RUN_PARAMS, RUN_SECRETS, Step
 from rackhand.core.policy import POLICY_CHANGES, Policy
+from rackhand.core.rollout import ROLLOUT_REQUEST
 from rackhand.core.schema import Field, Integer, Record, Text
 from rackhand.core.target import TARGET
 from rackhand.engine import playbooks, preferences
@@ -23,8 +24,10 @@ RUN_REQUEST = Record(
         "title": Field(Text(min=1, max=200), None),
         "target": TARGET,
         "params": Field(RUN_PARAMS, {}),
+        "secrets": Field(RUN_SECRETS, {}),
         "policy": Field(POLICY_CHANGES, None),
         "seed": Field(Integer(0, dice.MAX_SEED), None),
+        "rollout": Field(ROLLOUT_REQUEST, None),
     }
 )
 
@@ -41,6 +44,7 @@ class Resolved:
     params: dict[str, str]
     policy: Policy
     seed: int | None
+    rollout: dict[str, Any] | None = None
 
     @property
     def is_adhoc(self) -> bool:
@@ -55,8 +59,9 @@ def resolve(tx: Tx, request: dict[str, Any], ready: Sequence[Step] | None = None
         errors.append(FieldError("/playbook_id", "give either playbook_id or steps, and not both"))
         raise Invalid(errors)
     title, revision, steps = _steps_of(tx, request, errors) if ready is None else (_adhoc_title(ready), None, ready)
+    given_names = {f"params.{name}" for name in request["params"]} | {f"secrets.{name}" for name in request["secrets"]}
     for i, step in enumerate(steps):
-        template.check(step.params, f"/steps/{i}/params", errors, request["params"])
+        template.check(step.params, f"/steps/{i}/params", errors, given_names)
     if errors:
         raise Invalid(errors)
     given = {name: value for name, value in (request["policy"] or {}).items() if value is not None}
@@ -69,6 +74,7 @@ def resolve(tx: Tx, request: dict[str, Any], ready: Sequence[Step] | None = None
         params=request["params"],
         policy=Policy.of(preferences.default_policy(tx).as_json() | given),
         seed=request["seed"],
+        rollout=request["rollout"],
     )
 
 

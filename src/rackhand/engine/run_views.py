@@ -11,12 +11,24 @@ from rackhand.core.playbook import Step
 from rackhand.core.states import DeviceRunStatus, StepStatus
 from rackhand.engine import playbooks
 from rackhand.engine.runs import load_run
-from rackhand.store import artifacts, device_runs, runs, steps
+from rackhand.store import artifacts, device_runs, rollouts, run_secrets, runs, steps
 from rackhand.store.artifacts import ArtifactRow
 from rackhand.store.db import Tx
 from rackhand.store.device_runs import DeviceRunRow
 from rackhand.store.runs import RunRow
 from rackhand.store.steps import AttemptRow
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutView:
+    """How a run is rolled out: as asked, then the sizes of the waves, which one is open, and why it is not going on."""
+
+    waves: list[int | str]
+    max_failed_ratio: float
+    auto: bool
+    sizes: list[int]
+    open_wave: int
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,17 @@ class RunView:
     started_at: Millis | None
     finished_at: Millis | None
     created_by: str | None
+    rollout: RolloutView | None
+    rollout_state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaveView:
+    """One wave of a rollout, from 1; wave 0 is of devices that were left out when the run was made."""
+
+    wave: int
+    is_open: bool
+    counts: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +85,7 @@ class DeviceCell:
     finished_at: Millis | None
     last_seen_at: Millis | None
     last_error_message: str | None
+    wave: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +98,8 @@ class RunHeatmap:
 
 @dataclass(frozen=True, slots=True)
 class RunDetail:
-    """GET /api/runs/{id}; with `since`, `heatmap.devices` holds only what changed and `full` is false."""
+    """GET /api/runs/{id}; with `since`, `heatmap.devices` holds only what changed and `full` is false. `waves` is empty
+    without a rollout. `secrets` are names; nobody gets the values but the nodes."""
 
     run: RunView
     policy: dict[str, Any]
@@ -83,6 +108,8 @@ class RunDetail:
     last_error_message: str | None
     rev: int
     full: bool
+    waves: list[WaveView]
+    secrets: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +192,22 @@ LOG_TAIL = 200
 
 
 def view_run(run: RunRow) -> RunView:
-    values = {name: getattr(run, name) for name in RunView.__slots__ if name != "status"}
-    return RunView(**values, status=run.status.value)
+    values = {name: getattr(run, name) for name in RunView.__slots__ if name not in ("status", "rollout")}
+    return RunView(**values, status=run.status.value, rollout=_rollout(run))
+
+
+def _rollout(run: RunRow) -> RolloutView | None:
+    asked = run.rollout
+    if asked is None:
+        return None
+    return RolloutView(
+        waves=list(asked.waves),
+        max_failed_ratio=asked.max_failed_ratio,
+        auto=asked.auto,
+        sizes=list(asked.sizes),
+        open_wave=run.open_wave,
+        reason=run.rollout_reason,
+    )
 
 
 def get_run(tx: Tx, run_id: str, since: int | None = None, view: str = "plain") -> RunDetail | None:
@@ -174,17 +215,17 @@ def get_run(tx: Tx, run_id: str, since: int | None = None, view: str = "plain") 
     run = load_run(tx, run_id)
     if view == "packed":
         statuses = (DeviceRunStatus(status) for _, status in device_runs.cells(tx, run_id))
-        return _detail(run, RunHeatmap(heatmap.pack(map(heatmap.activity, statuses)), []), is_full=True)
+        return _detail(tx, run, RunHeatmap(heatmap.pack(map(heatmap.activity, statuses)), []), is_full=True)
     if since == run.rev:
         return None
     is_full = since is None or not 0 <= since < run.rev
     rows = device_runs.of_run(tx, run_id, since_rev=0 if is_full else since or 0)
     cells = [_cell(row) for row in rows]
     packed = heatmap.pack(cell.activity for cell in cells) if is_full else None
-    return _detail(run, RunHeatmap(packed, cells), is_full)
+    return _detail(tx, run, RunHeatmap(packed, cells), is_full)
 
 
-def _detail(run: RunRow, shown: RunHeatmap, is_full: bool) -> RunDetail:
+def _detail(tx: Tx, run: RunRow, shown: RunHeatmap, is_full: bool) -> RunDetail:
     return RunDetail(
         run=view_run(run),
         policy=run.policy.as_json(),
@@ -193,7 +234,16 @@ def _detail(run: RunRow, shown: RunHeatmap, is_full: bool) -> RunDetail:
         last_error_message=run.last_error_message,
         rev=run.rev,
         full=is_full,
+        waves=_waves(tx, run),
+        secrets=sorted(run_secrets.get(tx, run.id)),
     )
+
+
+def _waves(tx: Tx, run: RunRow) -> list[WaveView]:
+    if run.rollout is None:
+        return []
+    found = rollouts.waves(tx, run.id)
+    return [WaveView(wave, 1 <= wave <= run.open_wave, found[wave]) for wave in sorted(found)]
 
 
 def get_rev(tx: Tx, run_id: str) -> int:

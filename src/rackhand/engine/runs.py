@@ -2,8 +2,8 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rackhand.core import dice, reasons
@@ -15,14 +15,17 @@ from rackhand.core.plan import Candidate, PlannedDevice, arrange, eta_ms, expect
 from rackhand.core.playbook import Step
 from rackhand.core.policy import Policy
 from rackhand.core.progress import empty_counts, roll_up
-from rackhand.core.states import RUN, DeviceRunStatus, RunStatus, move
-from rackhand.core.target import select
-from rackhand.engine import playbooks
+from rackhand.core.rollout import Rollout, in_waves
+from rackhand.core.states import ROLLOUT, RUN, DeviceRunStatus, RolloutState, RunStatus, move
+from rackhand.core.target import format_indexes, select
+from rackhand.engine import playbooks, run_audit
 from rackhand.engine.closing import close
+from rackhand.engine.facts import RunMoved
 from rackhand.engine.rollup import RunChange, settle
 from rackhand.engine.run_requests import Resolved, resolve
-from rackhand.store import inventory, leases, runs, steps
+from rackhand.store import inventory, leases, run_secrets, runs, steps
 from rackhand.store.db import Tx
+from rackhand.store.run_secrets import Sealed
 from rackhand.store.runs import RunRow
 
 MAX_DEVICE_RUNS = 100_000
@@ -76,39 +79,80 @@ class ExpectedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedWave:
+    """One wave of a rollout, from 1, and the indexes of its devices as an expression such as `3,7-9`."""
+
+    wave: int
+    size: int
+    indexes: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlanView:
-    """The answer to POST /api/runs/plan; `eta_ms` is null while a kind of step has no history."""
+    """The answer to POST /api/runs/plan; `eta_ms` is null while a kind of step has no history. `waves` is empty without
+    a rollout; a run with this `seed` has the same ones, and the same dice."""
 
     devices: list[PlannedView]
     exclusions: list[ExclusionView]
     steps: list[ExpectedStep]
     eta_ms: int | None
+    seed: int
+    waves: list[PlannedWave]
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who asked for a run and how; of a rerun also its parent and what it repeats."""
+    """Who asked for a run, how and from where; of a rerun also its parent and what it repeats. `sealed`: the secrets of
+    the request, encrypted by whoever has the key: none is ever stored in another form."""
 
     trigger: str = "api"
     actor: str | None = None
     parent_run_id: str | None = None
     rerun: dict[str, Any] | None = None
     title: str | None = None
+    remote_addr: str | None = None
+    sealed: Mapping[str, Sealed] = field(default_factory=dict)
 
 
 def plan_run(tx: Tx, request: dict[str, Any], ready: Sequence[Step] | None = None) -> PlanView:
     """What a checked run request would do now; nothing is written. `ready`: as in `run_requests.resolve`."""
     resolved = resolve(tx, request, ready)
     chosen = _choose(tx, resolved)
-    planned = arrange(chosen, resolved.policy)
+    seed = _seed_of(resolved)
+    rollout, planned = _in_waves(arrange(chosen, resolved.policy), resolved, seed)
     queued = [p for p in planned if p.status is DeviceRunStatus.QUEUED]
     typical = steps.typical_ms(tx, {step.kind for step in resolved.steps})
     return PlanView(
         devices=[PlannedView(p.device_index, p.device.node_id, p.device.serial, p.device.label) for p in queued],
         exclusions=_exclusions(planned, chosen),
         steps=[_expected(i, step, len(queued)) for i, step in enumerate(resolved.steps)],
-        eta_ms=eta_ms(queued, resolved.steps, resolved.policy, typical),
+        eta_ms=_eta_ms(queued, resolved, typical),
+        seed=seed,
+        waves=[_wave(queued, number) for number in range(1, len(rollout.sizes) + 1)] if rollout else [],
     )
+
+
+def _eta_ms(queued: Sequence[PlannedDevice], resolved: Resolved, typical: Mapping[str, int]) -> int | None:
+    """Waves take their time one after the other."""
+    waves = sorted({p.wave for p in queued}) or [0]
+    parts = [eta_ms([p for p in queued if p.wave == n], resolved.steps, resolved.policy, typical) for n in waves]
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
+
+
+def _seed_of(resolved: Resolved) -> int:
+    return secrets.randbelow(dice.MAX_SEED + 1) if resolved.seed is None else resolved.seed
+
+
+def _in_waves(
+    planned: Sequence[PlannedDevice], resolved: Resolved, seed: int
+) -> tuple[Rollout | None, Sequence[PlannedDevice]]:
+    return (None, planned) if resolved.rollout is None else in_waves(planned, resolved.rollout, seed)
+
+
+def _wave(queued: Sequence[PlannedDevice], number: int) -> PlannedWave:
+    indexes = [p.device_index for p in queued if p.wave == number]
+    return PlannedWave(number, len(indexes), format_indexes(indexes))
 
 
 def _exclusions(planned: Sequence[PlannedDevice], chosen: Sequence[Candidate]) -> list[ExclusionView]:
@@ -136,10 +180,12 @@ def _choose(tx: Tx, resolved: Resolved) -> list[Candidate]:
 def create_run(tx: Tx, request: dict[str, Any], origin: Origin, ready: Sequence[Step] | None = None) -> Created:
     """Plan and store a run; a run of nothing but excluded devices is final at once. `ready`: as in `resolve`."""
     resolved = resolve(tx, request, ready)
+    if set(request["secrets"]) != set(origin.sealed):
+        raise RuntimeError("whoever makes a run seals its secrets first")
     planned = arrange(_choose(tx, resolved), resolved.policy)
     if resolved.is_adhoc:
         playbook_id, revision = playbooks.adhoc(tx, resolved.title, resolved.steps)
-        origin = Origin("adhoc", origin.actor) if origin.trigger == "api" else origin
+        origin = replace(origin, trigger="adhoc") if origin.trigger == "api" else origin
     else:
         playbook_id, revision = resolved.playbook_id or "", resolved.playbook_revision or 0
     return insert_run(tx, resolved, (playbook_id, revision), planned, origin)
@@ -151,18 +197,23 @@ def insert_run(
     """Store a planned run and its device runs."""
     if len(planned) > MAX_DEVICE_RUNS:
         raise Invalid([FieldError("/target", "matches more than {n} devices", {"n": MAX_DEVICE_RUNS})])
-    run = _run_row(tx, resolved, revision, planned, origin)
+    seed = _seed_of(resolved)
+    rollout, planned = _in_waves(planned, resolved, seed)
+    run = _with_rollout(_run_row(tx, resolved, revision, planned, origin, seed), rollout)
     runs.add(tx, run, origin.rerun)
+    tx.tell(RunMoved.of(run, run.status, tx.now))
+    run_secrets.add(tx, run.id, origin.sealed)
     count = len(resolved.steps)
     leases.add(tx, run.id, planned, step_count=count, deadline_at=run.deadline_at, policy=resolved.policy)
     queued = [p for p in planned if p.status is DeviceRunStatus.QUEUED]
     inventory.set_activity(tx, [(p.device.id, 0, run.id, tx.now) for p in queued])
-    wake = frozenset(p.device.node_id for p in queued if p.device.node_id)
+    run_audit.note(tx, run, resolved, [p.device_index for p in queued], origin.remote_addr, sorted(origin.sealed))
+    wake = frozenset(p.device.node_id for p in queued if p.device.node_id and p.wave == run.open_wave)
     return Created(CreatedRun(run.id, run.status.value, run.counts), wake)
 
 
 def _run_row(
-    tx: Tx, resolved: Resolved, revision: tuple[str, int], planned: Sequence[PlannedDevice], origin: Origin
+    tx: Tx, resolved: Resolved, revision: tuple[str, int], planned: Sequence[PlannedDevice], origin: Origin, seed: int
 ) -> RunRow:
     found = Counter(p.status.value for p in planned)
     counts = empty_counts() | dict(found) | {"total": len(planned)}
@@ -175,7 +226,7 @@ def _run_row(
         target=resolved.target,
         params=resolved.params,
         policy=resolved.policy,
-        seed=secrets.randbelow(dice.MAX_SEED + 1) if resolved.seed is None else resolved.seed,
+        seed=seed,
         status=status,
         rev=1,
         trigger=origin.trigger,
@@ -189,6 +240,14 @@ def _run_row(
         finished_at=tx.now if RUN.is_final(status) else None,
         created_by=origin.actor,
     )
+
+
+def _with_rollout(run: RunRow, rollout: Rollout | None) -> RunRow:
+    """Its first wave is open; a rollout over nothing but excluded devices is done at once, as its run."""
+    if rollout is None:
+        return run
+    state = RolloutState.DONE if RUN.is_final(run.status) else ROLLOUT.initial
+    return replace(run, rollout=rollout, rollout_state=state, open_wave=min(1, len(rollout.sizes)))
 
 
 def load_run(tx: Tx, run_id: str, *, for_update: bool = False) -> RunRow:
@@ -221,6 +280,7 @@ def _stop_open(tx: Tx, run: RunRow) -> set[str]:
     rows = leases.open_of_run(tx, run.id)
     move(RUN, run.status, RunStatus.STOPPING)
     runs.request_stop(tx, run.id)
+    tx.tell(RunMoved.of(run, RunStatus.STOPPING, tx.now))
     queued = [row for row in rows if row.status is DeviceRunStatus.QUEUED]
     started = [row for row in rows if row.status is not DeviceRunStatus.QUEUED]
     leases.set_deadline(tx, [row.id for row in started], stop_deadline(tx.now, run.policy))

@@ -14,10 +14,12 @@ import structlog
 from rackhand.core import reasons
 from rackhand.core.lease import Periods, after_unstarted_expiry, sweep_gap_ms
 from rackhand.core.states import DeviceRunStatus, RunStatus
-from rackhand.engine import nodes, scans, status
+from rackhand.engine import nodes, preferences, rollouts, scans, status
 from rackhand.engine.closing import close
+from rackhand.engine.facts import GapForgiven
 from rackhand.engine.rollup import recount
 from rackhand.store import artifacts, leases, overdue, runs, stats, sweeps
+from rackhand.store import rollouts as rollout_rows
 from rackhand.store import scans as scan_rows
 from rackhand.store.db import Tx
 from rackhand.store.leases import OpenDeviceRun
@@ -70,10 +72,10 @@ class _Pass:
             by_run[row.run_id].append(row)
         for run_id, mine in sorted(by_run.items()):
             closing = partial(self._close, mine, status, message)
-            if self.attempt("closing", closing, run=run_id):
+            if self.attempt("closing", closing, run_id=run_id):
                 continue
             runs.recount(self.tx, run_id)  # counts that went wrong are the likeliest cause, and can be mended
-            if not self.attempt("closing again", closing, run=run_id):
+            if not self.attempt("closing again", closing, run_id=run_id):
                 overdue.push_away(self.tx, [row.id for row in mine], self.tx.now + PUSHED_MS)
 
     def _close(self, rows: Sequence[OpenDeviceRun], status: DeviceRunStatus, message: str) -> None:
@@ -103,6 +105,7 @@ def _forgive(tx: Tx, gap_ms: int, periods: Periods) -> None:
     scan_rows.shift_deadlines(tx, gap_ms)
     artifacts.shift_deadlines(tx, gap_ms)
     sweeps.store(tx, resumed=True)
+    tx.tell(GapForgiven(gap_ms))
 
 
 def _unstarted(made: _Pass) -> None:
@@ -178,10 +181,20 @@ def _offline(made: _Pass) -> None:
     made.end(gone, _D.SKIPPED_OFFLINE, reasons.OFFLINE_TOO_LONG)
 
 
+def _rollouts(made: _Pass) -> None:
+    """Rollouts whose open wave went well open the next one; those where too many failed halt."""
+    for run_id in rollout_rows.rolling(made.tx):
+        made.attempt("rollout", partial(_advance, made, run_id), run=run_id)
+
+
+def _advance(made: _Pass, run_id: str) -> None:
+    made.wake |= rollouts.advance(made.tx, run_id)
+
+
 def _idle_runs(made: _Pass) -> None:
     """Runs past their deadline that have nothing left to wait for: the net under every other rule."""
     for run_id in overdue.idle_runs(made.tx):
-        made.attempt("idle run", partial(recount, made.tx, run_id), run=run_id)
+        made.attempt("idle run", partial(recount, made.tx, run_id), run_id=run_id)
 
 
 def _others(made: _Pass) -> None:
@@ -195,11 +208,12 @@ def _scans(made: _Pass) -> None:
 
 def _sample(made: _Pass) -> None:
     """How many devices are online at this moment, for the dashboard's trend."""
-    stats.store_sample(made.tx, stats.count_devices(made.tx, stats.Limits()))
+    stats.store_sample(made.tx, stats.count_devices(made.tx, preferences.read(made.tx).limits))
 
 
 def _uploads(made: _Pass) -> None:
     artifacts.give_up(made.tx)
 
 
-_RULES = (_unstarted, _lost, _past_deadline, _silent_nodes, _offline, _idle_runs, _others, _scans, _uploads)
+_CLOSING = (_unstarted, _lost, _past_deadline, _silent_nodes, _offline)
+_RULES = (*_CLOSING, _rollouts, _idle_runs, _others, _scans, _uploads)

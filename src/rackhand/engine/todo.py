@@ -9,13 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rackhand.core.clock import Millis, to_rfc3339
+from rackhand.core.disk import Space
 from rackhand.core.message import Message, joined, word
+from rackhand.core.reasons import recognise
+from rackhand.core.states import DeviceState
 from rackhand.core.target import format_indexes
+from rackhand.core.vitals import Limit, Limits, Vitals, is_storage_low
 from rackhand.store.devices import ConflictRow
+from rackhand.store.health import HubIncident
 from rackhand.store.nodes import NodeRow, Transport
-from rackhand.store.stats import Limits, Trouble
+from rackhand.store.rollouts import HaltedRun
+from rackhand.store.stats import Trouble
 
 OLDEST_ADB = 34
+RESUMED_SHOWN_MS = 3_600_000
 _ERROR = 3
 
 
@@ -54,19 +62,55 @@ def todos(
     conflicts: Sequence[ConflictRow],
     titles: Mapping[str, str],
     limits: Limits,
+    incidents: Sequence[HubIncident] = (),
+    halted: Sequence[HaltedRun] = (),
 ) -> tuple[Todo, ...]:
     """Everything worth a look, the most urgent first."""
     online = {node.id for node in node_rows if node.is_online}
+    lost = {serial for incident in incidents for serial in incident.serials}
     found = [
         *(todo for node in node_rows for todo in _of_node(node)),
         *(_conflict(row) for row in conflicts),
+        *(_halted(run) for run in halted),
         *_errors(devices, titles),
-        *_offline(devices, online),
+        *(_incident(row) for row in incidents if row.node_id in online),
+        *_offline((device for device in devices if device.serial not in lost), online),
         *(todo for device in devices for todo in _of_device(device, limits)),
         *(_transport(row) for row in transports if row.node_id in online),
     ]
+    return by_severity(found)
+
+
+def by_severity(found: Iterable[Todo]) -> tuple[Todo, ...]:
+    """The most urgent first; what is equally urgent keeps its order."""
     order = list(Severity)
     return tuple(sorted(found, key=lambda todo: order.index(todo.severity)))
+
+
+def of_server(spaces: Sequence[Space], resumed_at: Millis | None, now: Millis) -> tuple[Todo, ...]:
+    """What is wrong with the server itself: the most urgent of all, since it stops new work."""
+    room = Action(Message("Shorten the retention"), "GET", "/settings")
+    full = tuple(_disk(space, room) for space in spaces if space.is_low)
+    if resumed_at is None or not 0 <= now - resumed_at < RESUMED_SHOWN_MS:
+        return full
+    message = Message(
+        "the servers were away or the clock jumped until {at}: no deadline passed meanwhile; look at the clock (NTP) "
+        "if nobody restarted them",
+        at=to_rfc3339(resumed_at),
+    )
+    runs = Action(Message("Look at the runs"), "GET", "/runs")
+    return (*full, Todo("servers_resumed", Severity.INFO, "server:clock", message, runs))
+
+
+def _disk(space: Space, action: Action) -> Todo:
+    message = Message(
+        "the server's disk of {path} has {free} MB left: no new run starts below {wanted} MB; make room, or keep "
+        "history for a shorter time",
+        path=space.path,
+        free=space.free_mb,
+        wanted=space.wanted_mb,
+    )
+    return Todo("disk_low", Severity.CRITICAL, f"server:{space.name}", message, action)
 
 
 def _of_node(node: NodeRow) -> Iterable[Todo]:
@@ -112,6 +156,18 @@ def _conflict(row: ConflictRow) -> Todo:
     return Todo("conflict", Severity.CRITICAL, f"serial:{row.serial}", message, action)
 
 
+def _halted(run: HaltedRun) -> Todo:
+    reason = recognise(run.reason)
+    message = Message(
+        "the rollout of run {title!r} halted in wave {wave}: {reason}",
+        title=run.title,
+        wave=run.open_wave,
+        reason=reason,
+    )
+    action = Action(Message("Open the run"), "GET", f"/runs/{run.id}")
+    return Todo("rollout_halted", Severity.CRITICAL, f"run:{run.id}", message, action)
+
+
 def _errors(devices: Sequence[Trouble], titles: Mapping[str, str]) -> Iterable[Todo]:
     """Devices whose last run failed: one entry per run."""
     by_run: dict[str | None, list[Trouble]] = defaultdict(list)
@@ -138,11 +194,12 @@ def _failed(device: Trouble, what: Message, action: Action | None = None) -> Tod
     return Todo("device_error", Severity.WARNING, _subject(device), message, action or _page(device))
 
 
-def _offline(devices: Sequence[Trouble], online_nodes: set[str]) -> Iterable[Todo]:
+def _offline(devices: Iterable[Trouble], online_nodes: set[str]) -> Iterable[Todo]:
     """Devices that are offline though their node is there: one entry per node."""
     by_node: dict[str, list[Trouble]] = defaultdict(list)
     for device in devices:
-        if not device.is_online and device.node_id in online_nodes and device.node_id is not None:
+        is_told = device.health in _ONE_BY_ONE
+        if not device.is_online and not is_told and device.node_id in online_nodes and device.node_id is not None:
             by_node[device.node_id].append(device)
     for node_id, gone in sorted(by_node.items()):
         names = joined(_name(device) for device in gone[:10])
@@ -154,23 +211,22 @@ def _offline(devices: Sequence[Trouble], online_nodes: set[str]) -> Iterable[Tod
         yield Todo("devices_offline", Severity.WARNING, f"node:{node_id}", message, _scan(node_id))
 
 
+def _incident(row: HubIncident) -> Todo:
+    """One entry for the hub, whatever it carries."""
+    message = Message(
+        "{n} of {total} devices of the hub {hub} on {node} went at once: look at its power and its cable",
+        n=len(row.serials),
+        total=row.total,
+        hub=row.hub,
+        node=row.node_id,
+    )
+    return Todo("hub_incident", Severity.CRITICAL, f"hub:{row.node_id}/{row.hub}", message, _scan(row.node_id))
+
+
 def _of_device(device: Trouble, limits: Limits) -> Iterable[Todo]:
     name, subject, page = _name(device), _subject(device), _page(device)
-    if device.temperature_c is not None and device.temperature_c >= limits.hot_c:
-        message = Message(
-            "{device} is {temperature:g} °C hot; let it cool, and look at its battery",
-            device=name,
-            temperature=device.temperature_c,
-        )
-        yield Todo("device_hot", Severity.CRITICAL, subject, message, page)
-    if device.battery is not None and device.battery <= limits.low_battery:
-        message = Message("{device} has {battery} % battery; look at its cable", device=name, battery=device.battery)
-        yield Todo("battery_low", Severity.WARNING, subject, message, page)
-    if device.storage_free_mb is not None and device.storage_free_mb < limits.low_storage_mb:
-        message = Message("{device} has {n} MB left; installs will fail", device=name, n=device.storage_free_mb)
-        yield Todo("storage_low", Severity.WARNING, subject, message, page)
-    if device.health not in (None, "ok"):
-        yield Todo("device_unhealthy", Severity.WARNING, subject, _unhealthy(device), page)
+    yield from _vitals(device, limits)
+    yield from _health(device)
     if device.quarantined_at is not None:
         message = Message("{device} is quarantined: {reason}", device=name, reason=device.quarantine_reason)
         yield Todo("quarantined", Severity.INFO, subject, message, _unquarantine(device))
@@ -181,6 +237,60 @@ def _of_device(device: Trouble, limits: Limits) -> Iterable[Todo]:
     if device.node_id is None:
         message = Message("{device} is on no node since its node was deleted", device=name)
         yield Todo("no_node", Severity.INFO, subject, message, page)
+
+
+_HINTS = {
+    Limit.HEAT: ("device_hot", Severity.CRITICAL, Message("let it cool, and look at its battery")),
+    Limit.BATTERY: ("battery_low", Severity.WARNING, Message("look at its cable")),
+    Limit.STORAGE: ("storage_low", Severity.WARNING, Message("delete what it does not need")),
+}
+
+
+def _vitals(device: Trouble, limits: Limits) -> Iterable[Todo]:
+    """What keeps it out of runs, else what soon may."""
+    name, subject, page = _name(device), _subject(device), _page(device)
+    limit = None if device.limited_by is None else Limit(device.limited_by)
+    if limit is not None:
+        kind, severity, hint = _HINTS[limit]
+        reason = recognise(device.limit_reason or "")
+        message = Message("no run uses {device}: {reason}; {hint}", device=name, reason=reason, hint=hint)
+        yield Todo(kind, severity, subject, message, page)
+    if limit is not Limit.HEAT and device.temperature_c is not None and device.temperature_c >= limits.warm_c:
+        message = Message(
+            "{device} is {temperature:g} °C hot; let it cool, and look at its battery",
+            device=name,
+            temperature=device.temperature_c,
+        )
+        yield Todo("device_hot", Severity.WARNING, subject, message, page)
+    if limit is not Limit.BATTERY and device.battery is not None and device.battery <= limits.low_battery:
+        message = Message("{device} has {battery} % battery; look at its cable", device=name, battery=device.battery)
+        yield Todo("battery_low", Severity.WARNING, subject, message, page)
+    free = Vitals(storage_free_mb=device.storage_free_mb, storage_total_mb=device.storage_total_mb)
+    if limit is not Limit.STORAGE and is_storage_low(free, limits):
+        message = Message("{device} has {n} MB left; installs will fail", device=name, n=device.storage_free_mb)
+        yield Todo("storage_low", Severity.WARNING, subject, message, page)
+
+
+_ONE_BY_ONE = frozenset({DeviceState.UNAUTHORIZED, DeviceState.FLAPPING, DeviceState.QUARANTINED})
+"""States that need somebody at the device; the others are one entry per node, and the agent works on them."""
+_BY_NODE = frozenset({DeviceState.ABSENT, DeviceState.OFFLINE, DeviceState.BOOTING, DeviceState.UNRESPONSIVE})
+
+
+def _health(device: Trouble) -> Iterable[Todo]:
+    name, subject, page = _name(device), _subject(device), _page(device)
+    if device.health == DeviceState.QUARANTINED and device.pardoned_at is None:
+        reason = recognise(device.health_reason or "")
+        message = Message("{device} is quarantined: {reason}", device=name, reason=reason)
+        yield Todo("quarantined", Severity.WARNING, subject, message, _unquarantine(device))
+    elif device.health == DeviceState.FLAPPING:
+        message = Message("{device} comes and goes, so no run uses it; look at its cable and its power", device=name)
+        yield Todo("device_flapping", Severity.WARNING, subject, message, page)
+    elif device.health == DeviceState.UNAUTHORIZED:
+        hint = Message("allow USB debugging on its screen")
+        message = Message("{device} does not know its node: {hint}", device=name, hint=hint)
+        yield Todo("device_unauthorized", Severity.WARNING, subject, message, page)
+    elif device.health not in (None, "ok", DeviceState.QUARANTINED) and device.health not in _BY_NODE:
+        yield Todo("device_unhealthy", Severity.WARNING, subject, _unhealthy(device), page)
 
 
 def _unhealthy(device: Trouble) -> Message:

@@ -20,6 +20,7 @@ class TokenView:
     id: str
     name: str
     role: str
+    scope: str
     created_at: Millis
     created_by: str | None
     expires_at: Millis | None
@@ -35,6 +36,7 @@ class IssuedToken:
     token: str
     name: str
     role: str
+    scope: str
     expires_at: Millis | None
 
 
@@ -51,13 +53,13 @@ def list_tokens(tx: Tx) -> TokenList:
 
 
 def issue_token(tx: Tx, actor: Actor, body: dict[str, Any]) -> IssuedToken:
-    """Make a token of `{name, role, expires_in_s}`."""
+    """Make a token of `{name, role, scope, expires_in_s}`."""
     token = f"rh_{secrets.token_urlsafe(32)}"
     expires_at = None if body["expires_in_s"] is None else tx.now + body["expires_in_s"] * 1000
-    row = TokenRow(tx.mint(), body["name"], body["role"], tx.now, actor.name, expires_at, None, None)
+    row = TokenRow(tx.mint(), body["name"], body["role"], body["scope"], tx.now, actor.name, expires_at, None, None)
     access.add_token(tx, row, hashlib.sha256(token.encode()).hexdigest())
-    audit(tx, actor, "token.issue", f"token:{row.id}", {"name": row.name, "role": row.role})
-    return IssuedToken(row.id, token, row.name, row.role, expires_at)
+    audit(tx, actor, "token.issue", f"token:{row.id}", {"name": row.name, "role": row.role, "scope": row.scope})
+    return IssuedToken(row.id, token, row.name, row.role, row.scope, expires_at)
 
 
 def revoke_token(tx: Tx, actor: Actor, token_id: str) -> None:
@@ -67,7 +69,7 @@ def revoke_token(tx: Tx, actor: Actor, token_id: str) -> None:
         raise NotFound("there is no token {id}", id=token_id[:64])
     if row.revoked_at is None:
         access.revoke_token(tx, token_id)
-        audit(tx, actor, "token.revoke", f"token:{token_id}")
+        audit(tx, actor, "token.revoke", f"token:{token_id}", {"name": row.name})
 
 
 def _view(row: TokenRow) -> TokenView:

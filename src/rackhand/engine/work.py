@@ -10,7 +10,7 @@ from rackhand.core.policy import Policy
 from rackhand.core.states import DeviceRunStatus
 from rackhand.engine import playbooks, renewal, scans
 from rackhand.engine.closing import close
-from rackhand.store import leases, nodes, runs
+from rackhand.store import leases, nodes, run_secrets, runs
 from rackhand.store.db import Tx
 from rackhand.store.leases import Granted
 from rackhand.store.nodes import NodeRow
@@ -57,7 +57,7 @@ def _claim_of_run(tx: Tx, node: NodeRow, run: RunRow, slots: int, periods: Perio
     """Claim up to `slots` device runs; those whose turn has come while their device is offline are passed over."""
     taken, after, passed = 0, -1, list[tuple[str, str]]()
     while taken < slots:
-        rows = leases.queued(tx, run.id, node.id, after_index=after, limit=_PAGE)
+        rows = leases.queued(tx, run.id, node.id, wave=run.open_wave, after_index=after, limit=_PAGE)
         for row in rows:
             after = row.device_index
             reason = row.blocked_by or (None if row.is_online else reasons.OFFLINE)
@@ -91,7 +91,11 @@ def _pass_over(tx: Tx, passed: Sequence[tuple[str, str]], policy: Policy) -> Non
 def _jobs(tx: Tx, granted: Sequence[Granted]) -> list[Job]:
     known = runs.get_many(tx, {lease.run_id for lease in granted}) if granted else {}
     steps = {run.id: _steps(tx, run) for run in known.values()}
-    return [_job(tx, lease, known[lease.run_id], steps[lease.run_id]) for lease in granted]
+    secrets = run_secrets.get_many(tx, known) if granted else {}
+    return [
+        _job(tx, lease, known[lease.run_id], steps[lease.run_id], dict(secrets.get(lease.run_id, {})))
+        for lease in granted
+    ]
 
 
 def _steps(tx: Tx, run: RunRow) -> list[dict[str, object]]:
@@ -99,7 +103,8 @@ def _steps(tx: Tx, run: RunRow) -> list[dict[str, object]]:
     return [step.with_policy(run.policy).as_json() for step in found.steps]
 
 
-def _job(tx: Tx, lease: Granted, run: RunRow, steps: list[dict[str, object]]) -> Job:
+def _job(tx: Tx, lease: Granted, run: RunRow, steps: list[dict[str, object]], sealed: dict[str, str]) -> Job:
+    """`secrets` are still sealed: who has the key opens them on the way out."""
     return Job(
         lease=LeaseGrant(
             token=lease.token,
@@ -117,4 +122,5 @@ def _job(tx: Tx, lease: Granted, run: RunRow, steps: list[dict[str, object]]) ->
         seed=run.seed,
         policy=run.policy.as_json(),
         params=run.params,
+        secrets=sealed,
     )

@@ -1,5 +1,6 @@
 """The application: routes, guard, error handler and background work put together. `make_app` is all that is public."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -10,11 +11,13 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from rackhand.core.traces import Tracer, untraced
 from rackhand.engine.callbacks import CallbackWriter
 from rackhand.engine.sweep import sweep
 from rackhand.server import health, idempotency, wheel
 from rackhand.server.api import (
     artifacts,
+    audit,
     catalog,
     dashboard,
     devices,
@@ -30,19 +33,23 @@ from rackhand.server.api import (
 )
 from rackhand.server.api import settings as workspace_settings
 from rackhand.server.attempts import Attempts
-from rackhand.server.auth import authorise
+from rackhand.server.auth import authorise, require_declared
 from rackhand.server.background import Ticker
 from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
+from rackhand.server.disks import Disks
 from rackhand.server.gate import Gate
+from rackhand.server.jobs import Place, tickers
 from rackhand.server.metrics import Metrics
+from rackhand.server.oidc import Provider
 from rackhand.server.openapi import document
-from rackhand.server.retention import remove_old
 from rackhand.server.room import Parts
 from rackhand.server.settings import Settings
+from rackhand.server.vault import open_vault
 from rackhand.server.wakeups import Wakeups
 from rackhand.server.web import problems
 from rackhand.server.web.routes import MODULES as WEB_MODULES
-from rackhand.store.blobs import DirectoryBlobs
+from rackhand.server.witness import Witness
+from rackhand.store.connect import make_blobs
 from rackhand.store.db import Database
 
 MODULES = (
@@ -51,6 +58,7 @@ MODULES = (
     files,
     playbooks,
     tokens,
+    audit,
     runs,
     artifacts,
     dashboard,
@@ -67,9 +75,10 @@ MODULES = (
 """Each has `handlers`."""
 
 
-def make_app(database: Database, settings: Settings) -> Litestar:
+def make_app(database: Database, settings: Settings, trace: Tracer = untraced) -> Litestar:
     """The ASGI application over a started, migrated database. Its lifespan runs the background work."""
     room = _furnish(database, settings)
+    database.listen(Witness(room.metrics, trace).hear)
     app = Litestar(
         [openapi_json, *_handlers()],
         dependencies={"room": Provide(lambda: room, sync_to_thread=False)},
@@ -82,6 +91,7 @@ def make_app(database: Database, settings: Settings) -> Litestar:
         request_max_body_size=settings.max_body_bytes,
         state=State({"room": room}),
     )
+    require_declared(app.routes)
     app.state.openapi = msgspec.json.encode(document(app.routes))
     app.asgi_handler = Gate(app.asgi_handler, settings.allowed_hosts, room.metrics)
     return app
@@ -103,6 +113,8 @@ def _handlers() -> list[ControllerRouterHandler]:
 
 def _furnish(database: Database, settings: Settings) -> Parts:
     wakeups, metrics, periods = Wakeups(), Metrics(), settings.periods
+    hints = database.hints(wakeups)
+    wakeups.connect(hints)
 
     async def tick() -> None:
         swept = await database.write(sweep, periods)
@@ -113,34 +125,38 @@ def _furnish(database: Database, settings: Settings) -> Parts:
         settings=settings,
         periods=periods,
         wakeups=wakeups,
+        hints=hints,
         metrics=metrics,
-        files=DirectoryBlobs(settings.data / "files"),
-        artifacts=DirectoryBlobs(settings.data / "artifacts"),
+        files=make_blobs(settings.storage_url, settings.data, "files"),
+        artifacts=make_blobs(settings.storage_url, settings.data, "artifacts"),
         ticker=Ticker(tick, periods.sweep_ms, metrics),
         callbacks=CallbackWriter(database, periods, wakeups.wake, settings.callback_queue),
         attempts=Attempts(),
+        disks=Disks({"data": settings.data, "artifacts": settings.data / "artifacts"}, settings.min_free_mb),
+        vault=open_vault(settings.secret_key, settings.data),
+        provider=Provider(settings),
     )
 
 
 def _background(room: Parts) -> Callable[[Litestar], Any]:
-    keeper: Ticker
-
-    async def keep() -> None:
-        await remove_old(room.db, room.artifacts, lambda: keeper.is_closing)
+    wakeups = room.wakeups
+    place = Place(room.db, room.settings, room.files, room.artifacts, wakeups.wake_all, lambda: wakeups.is_closed)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        nonlocal keeper
         await room.callbacks.start()
-        room.ticker.start()
-        keeper = Ticker(keep, room.settings.retention_ms, None, "retention")
-        keeper.start()
+        if room.hints is not None:
+            room.hints.start()
+        working = [room.ticker, *(tickers(place) if room.settings.embedded_jobs else ())]
+        for ticker in working:
+            ticker.start()
         try:
             yield
         finally:
-            room.wakeups.close()
-            await keeper.close()
-            await room.ticker.close()
+            wakeups.close()
+            await asyncio.gather(*(ticker.close() for ticker in working))
             await room.callbacks.close()
+            if room.hints is not None:
+                await room.hints.close()
 
     return lifespan

@@ -2,23 +2,27 @@
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from typing import Any, cast
 
 from litestar.connection import ASGIConnection
 from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers import BaseRouteHandler
+from litestar.routes import BaseRoute
 
 from rackhand.core.errors import FieldError, NotAllowed, NotAuthenticated, NotFound, UpgradeRequired
 from rackhand.core.message import word
 from rackhand.core.schema import Integer, Spec, Text
 from rackhand.engine import access
-from rackhand.engine.access import Actor, Role
-from rackhand.server import session_cookie
+from rackhand.engine.access import Actor, Role, Scope
+from rackhand.server import logs, session_cookie
 from rackhand.server.contract import NODE, PUBLIC, Audience, Operation, Request
 from rackhand.server.room import Room
+from rackhand.wire.messages import SPOKEN
 
-PROTOCOLS = frozenset({"1"})
+PROTOCOLS = frozenset(map(str, SPOKEN))
 MAX_INDEX = 2**31 - 1
+_RUNS = "/api/runs"
 _PATH_TEXT = Text(min=1, max=200)
 _PATH_NUMBER = Integer(0, MAX_INDEX)
 
@@ -28,6 +32,16 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 def hash_token(token: str) -> str:
     """What is stored of a 256-bit random token."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def require_declared(routes: Iterable[BaseRoute]) -> None:
+    """RuntimeError, so that nothing starts, if a route does not say who may call it: the guard would keep it closed,
+    but somebody meant it to be used."""
+    for route in routes:
+        for handler in getattr(route, "route_handlers", [getattr(route, "route_handler", None)]):
+            methods = getattr(handler, "http_methods", None)
+            if methods != {"OPTIONS"} and (handler is None or "operation" not in handler.opt):
+                raise RuntimeError(f"the route {route.path} declares nobody who may call it; use operation() or page()")
 
 
 async def authorise(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -40,11 +54,13 @@ async def authorise(connection: Connection, handler: BaseRouteHandler) -> None:
     if declared.role is not PUBLIC:
         await _admit(connection, declared.role)
     _check_path(connection.path_params, declared)
+    logs.bind_path(connection.path_params)
 
 
 async def _admit(connection: Connection, wanted: Role | Audience) -> None:
     actor = await authenticate(connection)
     connection.scope["state"]["actor"] = actor
+    logs.bind(node_id=actor.node_id)
     if wanted is NODE:
         if actor.node_id is None:
             raise NotAllowed("only nodes may call this; nothing was changed: send a node token")
@@ -57,6 +73,26 @@ async def _admit(connection: Connection, wanted: Role | Audience) -> None:
             wanted=word(wanted.value),
             role=word(actor.role.value),
             code="role",
+        )
+    else:
+        _require_scope(connection, actor, wanted)
+
+
+def _require_scope(connection: Connection, actor: Actor, wanted: Role) -> None:
+    """What a token's scope leaves of its role: `read` looks and changes nothing; `runs` looks at what operators see,
+    and starts, stops and repeats runs."""
+    is_reading = connection.scope.get("method") in ("GET", "HEAD")
+    is_run = str(connection.scope.get("path_template", "")).startswith(_RUNS)
+    fits = {
+        Scope.FULL: True,
+        Scope.READ: is_reading,
+        Scope.RUNS: wanted is not Role.ADMIN and (is_reading or is_run),
+    }
+    if not fits[actor.scope]:
+        raise NotAllowed(
+            "the scope of this token is {scope}; nothing was changed: use a token that may do more",
+            scope=word(actor.scope.value),
+            code="scope",
         )
 
 
@@ -102,16 +138,6 @@ def _check_protocol(connection: Connection) -> None:
             "update the older of the two",
             protocols=", ".join(sorted(PROTOCOLS)),
             version=version[:20],
-        )
-
-
-def require_own_node(actor: Actor, node_id: str) -> None:
-    """NotAllowed unless a node speaks for itself."""
-    if actor.node_id != node_id:
-        raise NotAllowed(
-            "the token is that of node {own}, not of {node!r}; nothing was changed",
-            own=actor.node_id,
-            node=node_id[:80],
         )
 
 

@@ -10,7 +10,7 @@ from httpx import ASGITransport, AsyncClient, Response
 from litestar import Litestar
 
 from rackhand.engine import accounts, enrolment, sessions, tokens
-from rackhand.engine.access import SYSTEM, Role
+from rackhand.engine.access import SYSTEM, Role, Scope
 from rackhand.server import session_cookie
 from rackhand.server.app import make_app, room_of
 from rackhand.server.room import Parts
@@ -43,9 +43,9 @@ class Api:
         """The same application, called with another credential."""
         return Api(self.app, self.db, self.clock, self.client, token)
 
-    async def role(self, role: Role) -> "Api":
+    async def role(self, role: Role, scope: Scope = Scope.FULL) -> "Api":
         """Called with a new API token of this role."""
-        body = {"name": f"the {role}", "role": role.value, "expires_in_s": None}
+        body = {"name": f"the {role}", "role": role.value, "scope": scope.value, "expires_in_s": None}
         return self.using((await self.db.write(tokens.issue_token, SYSTEM, body)).token)
 
     async def node(self, node_id: str) -> "Api":

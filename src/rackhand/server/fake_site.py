@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import uvicorn
 
+from rackhand.core.traces import Tracer, untraced
 from rackhand.engine import accounts, sessions
 from rackhand.engine.access import SYSTEM, Role
 from rackhand.engine.fake import Lab
@@ -44,7 +45,7 @@ class _Open:
 class Site:
     """`with Site(folder) as site:` serves at `site.url`. Its clock stands at the moment of the start."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, trace: Tracer = untraced, **settings: Any) -> None:
         self.clock = FakeClock(time.time_ns() // 1_000_000)
         self._place = DatabasePlace(f"sqlite:///{folder / 'site.db'}", "sqlite", self.clock)
         self._settings = Settings(data=folder, port=0, **{"sweep_ms": _NEVER_MS} | settings)
@@ -53,6 +54,7 @@ class Site:
         self._ready = threading.Event()
         self._open: _Open | None = None
         self._thread = ThreadPoolExecutor(1, "rackhand-site")
+        self._trace = trace
         self._cookies: dict[Role, str] = {}
         self._numbers = itertools.count()  # of events: each has an id of its own, whoever reports it
 
@@ -101,7 +103,7 @@ class Site:
     async def _serve(self) -> None:
         async with self._place.started() as db:
             await schema.upgrade(db)
-            app = make_app(db, self._settings)
+            app = make_app(db, self._settings, self._trace)
             config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
             server = Server(config, room_of(app).wakeups.close, self._ready.set)
             self._open = _Open(asyncio.get_running_loop(), db, server, room_of(app))

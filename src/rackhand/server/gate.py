@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from rackhand.server import logs
 from rackhand.server.errors import MISDIRECTED, PROBLEM_TYPE, Connection, problem
 from rackhand.server.metrics import Metrics
 
@@ -17,8 +18,13 @@ SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), usb=()"),
     (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"),
 )
+HSTS = (b"strict-transport-security", b"max-age=31536000")
+"""Over https only: a browser then never asks this host in the clear again."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _log = structlog.get_logger("rackhand.http")
 
@@ -42,7 +48,7 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _marked(message["headers"], request_id)
+                message["headers"] = _marked(message["headers"], request_id, is_https=scope["scheme"] == "https")
             await send(message)
 
         try:
@@ -53,6 +59,7 @@ class Gate:
         finally:
             self._note(scope, status, time.monotonic() - started)
             structlog.contextvars.reset_contextvars(**token)
+            logs.unbind()
 
     def _is_known(self, host: bytes) -> bool:
         name = host.decode("latin-1").lower()
@@ -80,10 +87,11 @@ def _request_id(scope: Scope) -> str:
     return given.decode("ascii") if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _marked(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+def _marked(headers: Iterable[tuple[bytes, bytes]], request_id: str, *, is_https: bool) -> list[tuple[bytes, bytes]]:
     present = list(headers)
     known = {name.lower() for name, _ in present}
-    present.extend(pair for pair in SECURITY_HEADERS if pair[0] not in known)
+    wanted = (*SECURITY_HEADERS, HSTS) if is_https else SECURITY_HEADERS
+    present.extend(pair for pair in wanted if pair[0] not in known)
     return [*present, (b"x-request-id", request_id.encode("ascii"))]
 
 

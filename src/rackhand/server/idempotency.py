@@ -4,7 +4,6 @@ A form carries the key in its field `idempotency_key`. Only answers below 300 an
 whose answers carry tokens do not declare it, so that no token is ever stored.
 """
 
-import hashlib
 import re
 from contextvars import ContextVar
 from typing import Any
@@ -38,7 +37,7 @@ async def claim(request: Any) -> LitestarResponse[Any] | None:
     actor: Actor = request.scope["state"]["actor"]
     room: Room = request.app.state.room
     said = repr(sorted(form.items())).encode() if form else await request.body()  # boundaries of multipart differ
-    digest = hashlib.sha256(said).hexdigest()
+    digest = room.vault.fingerprint(said)
     wanted = Claim(f"{actor.name} {request.method} {request.scope['path']}", key, digest)
     stored = await room.db.write(idempotency.begin, wanted)
     if stored is not None:

@@ -38,13 +38,13 @@ async def log_in(request: Request, room: Parts, name: str, password: str) -> str
     if user is None or not is_right:
         raise NotAllowed("the name or the password is wrong; nobody was logged in", code="login")
     room.attempts.succeed(key, address)
-    return await room.db.write(accounts.log_in, user, **_browser(request))
+    return await room.db.write(accounts.log_in, user, **browser(request))
 
 
 async def use_link(request: Request, room: Parts, secret: str) -> str:
     """The cookie of a new session by a one-time link; NotFound if it does not work any more."""
     session_cookie.require_same_site(request)
-    return await room.db.write(login_links.use_link, secret, **_browser(request))
+    return await room.db.write(login_links.use_link, secret, **browser(request))
 
 
 async def set_own_password(request: Request, room: Parts, body: dict[str, Any]) -> None:
@@ -64,7 +64,8 @@ async def set_own_password(request: Request, room: Parts, body: dict[str, Any]) 
     await room.db.write(accounts.set_own_password, actor_of(request), session, old_hash, new_hash)
 
 
-def _browser(request: Request) -> dict[str, str | None]:
+def browser(request: Request) -> dict[str, str | None]:
+    """What is noted of the browser that logs in; the session that it had before ends."""
     return {
         "replaces": request.cookies.get(session_cookie.NAME),
         "user_agent": request.headers.get("user-agent"),

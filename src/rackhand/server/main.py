@@ -3,19 +3,19 @@
 import asyncio
 import contextlib
 import ipaddress
-import logging
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import TextIO, cast
+from types import FrameType
 
-import structlog
 import uvicorn
 from uvicorn.server import HANDLED_SIGNALS
 
 from rackhand.core.errors import Conflict
+from rackhand.core.traces import Tracer, untraced
 from rackhand.engine import login_links
 from rackhand.server.app import make_app, room_of
 from rackhand.server.settings import SettingError, Settings
@@ -36,6 +36,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal ends it in order; a second one, whichever, does not wait for requests any more."""
+        self.force_exit = self.should_exit
+        super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -66,9 +71,10 @@ def run(settings: Settings, ready: Ready) -> None:
         runner.run(serve(settings, ready))
 
 
-async def serve(settings: Settings, ready: Ready) -> None:
+async def serve(settings: Settings, ready: Ready, trace: Tracer = untraced) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called once it answers. SettingError or Conflict before that."""
     check_binding(settings)
+    check_tls(settings)
     settings.data.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(bind(settings)) as sock:
         database = make_database(
@@ -76,12 +82,13 @@ async def serve(settings: Settings, ready: Ready) -> None:
             settings.data,
             statement_cache=settings.statement_cache,
             pool_size=settings.database_pool,
+            direct_url=settings.database_direct_url,
         )
         await database.start()
         try:
             await schema.upgrade(database)
             secret = await database.write(login_links.first_link)
-            app = make_app(database, settings)
+            app = make_app(database, settings, trace)
             end_polls = room_of(app).wakeups.close
             server = Server(_config(app, settings), end_polls, lambda: ready(address(settings, sock), secret))
             await server.serve(sockets=[sock])
@@ -98,6 +105,16 @@ def check_binding(settings: Settings) -> None:
             f"RACKHAND_HOST: {settings.host} is reachable from other machines and tokens would travel in clear text; "
             "set tls_cert and tls_key, or behind_proxy if a proxy ends TLS"
         )
+
+
+def check_tls(settings: Settings) -> None:
+    """SettingError if certificate and key cannot be read or do not belong together."""
+    if not settings.tls_cert:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingError(f"RACKHAND_TLS_CERT and RACKHAND_TLS_KEY cannot be used: {error}") from error
 
 
 def is_loopback(host: str) -> bool:
@@ -147,40 +164,3 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
         ssl_certfile=settings.tls_cert or None,
         ssl_keyfile=settings.tls_key or None,
     )
-
-
-def set_up_logging(settings: Settings) -> None:
-    """Lines of structlog on stderr, as text or JSON; what libraries log from WARNING on joins them."""
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
-            exception_formatter=structlog.dev.plain_traceback,  # not the values of variables: some are secrets
-        )
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, Console())),
-        cache_logger_on_first_use=True,
-    )
-
-
-class Console:
-    """Today's stderr, whichever it is; a console that was closed or a pipe that broke stops no work, only the lines."""
-
-    def write(self, text: str) -> int:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.flush()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rackhand.core.lease import Periods
 
@@ -69,6 +70,22 @@ def _log_format(value: Any) -> str:
     return str(value)
 
 
+def _issuer(value: Any) -> str:
+    parts = urlsplit(_text(value))
+    is_here = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if value and not (parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_here))):
+        raise ValueError("must be an https address")
+    return str(value)
+
+
+def _roles(value: Any) -> tuple[str, ...]:
+    pairs = value.split(",") if isinstance(value, str) else value
+    found = tuple(pair.strip() for pair in pairs if pair.strip())
+    if not all(pair.partition("=")[0] and pair.rpartition("=")[2] in ("viewer", "operator", "admin") for pair in found):
+        raise ValueError("must be pairs such as qa=operator,lab-admins=admin")
+    return found
+
+
 def _about(read: Callable[[Any], Any], text: str) -> dict[str, Any]:
     return {"read": read, "help": text}
 
@@ -85,6 +102,22 @@ class Settings:
     )
     database_url: str = field(
         default="", metadata=_about(_text, "postgresql://... or sqlite:///PATH; empty: SQLite in the data folder")
+    )
+    database_direct_url: str = field(
+        default="",
+        metadata=_about(
+            _text, "The same PostgreSQL past its transaction pooler, for LISTEN and workers; empty: database_url"
+        ),
+    )
+    storage_url: str = field(
+        default="",
+        metadata=_about(
+            _text, "s3://BUCKET[/PREFIX] for files and artifacts, credentials from AWS_*; empty: the data folder"
+        ),
+    )
+    embedded_jobs: bool = field(
+        default=True,
+        metadata=_about(_switch, "This server does background jobs itself; off where `rackhand worker` does them"),
     )
     host: str = field(
         default="127.0.0.1",
@@ -105,7 +138,41 @@ class Settings:
             _bootstrap, "An admin API token that is valid while it is set, for automation; at least 32 characters"
         ),
     )
+    secret_key: str = field(
+        default="",
+        metadata=_about(
+            _bootstrap, "Seals the secrets of runs; the same for all replicas; empty: a file in the data folder"
+        ),
+    )
+    oidc_issuer: str = field(
+        default="",
+        metadata=_about(_issuer, "Address of an OpenID Connect provider; empty: there is none"),
+    )
+    oidc_client_id: str = field(default="", metadata=_about(_text, "This server's id at the provider"))
+    oidc_client_secret: str = field(default="", metadata=_about(_text, "This server's secret at the provider"))
+    oidc_name: str = field(default="single sign-on", metadata=_about(_text, "What the login page calls the provider"))
+    oidc_scopes: str = field(
+        default="openid profile email", metadata=_about(_text, "What the provider is asked for, separated by spaces")
+    )
+    oidc_role_claim: str = field(
+        default="groups", metadata=_about(_text, "Claim of the ID token that roles follow from; a.b reads b in a")
+    )
+    oidc_roles: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(_roles, "VALUE=ROLE pairs, such as qa=operator,lab-admins=admin; who has none is not let in"),
+    )
+    oidc_domains: tuple[str, ...] = field(
+        default=(), metadata=_about(_names, "Domains that a verified e-mail address must be of; empty: any")
+    )
+    outbound_allow: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(_names, "Hosts and networks that are not public and that the server may fetch from"),
+    )
     log_format: str = field(default="text", metadata=_about(_log_format, "text or json"))
+    traces: bool = field(
+        default=False,
+        metadata=_about(_switch, "Export a trace of each run by OpenTelemetry (extra otel)"),
+    )
     max_body_bytes: int = field(
         default=16_777_216, metadata=_about(_whole(1024, 1 << 30), "Largest request body, uploads left out")
     )
@@ -114,6 +181,9 @@ class Settings:
     )
     max_artifact_bytes: int = field(
         default=536_870_912, metadata=_about(_whole(1024, 1 << 40), "Largest artifact that a node may upload")
+    )
+    min_free_mb: int = field(
+        default=1024, metadata=_about(_whole(0, 1 << 30), "Less free space than this on the server's disks: no new run")
     )
     callback_queue: int = field(
         default=50_000, metadata=_about(_whole(1, 10_000_000), "Events that may wait for their commit before 503")

@@ -1,4 +1,4 @@
-"""Tokens, audit rows and idempotency keys in SQL. Secrets come in as hashes; no rule is decided here."""
+"""API and node tokens in SQL. Secrets come in as hashes; no rule is decided here."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ from sqlalchemy import insert, select, update
 
 from rackhand.core.clock import Millis
 from rackhand.store.db import Tx
-from rackhand.store.tables import api_tokens, audit_log, nodes
+from rackhand.store.tables import api_tokens, nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class TokenRow:
     id: str
     name: str
     role: str
+    scope: str
     created_at: Millis
     created_by: str | None
     expires_at: Millis | None
@@ -70,6 +71,12 @@ def find_node_by_token(tx: Tx, token_hash: str) -> str | None:
     return found
 
 
+def is_node_token(tx: Tx, node_id: str, token_hash: str) -> bool:
+    """Whether the node has this token now."""
+    where = (nodes.c.workspace_id == tx.workspace_id, nodes.c.id == node_id, nodes.c.token_hash == token_hash)
+    return tx.conn.execute(select(nodes.c.id).where(*where)).first() is not None
+
+
 def touch_token(tx: Tx, token_id: str) -> None:
     """Note that a token was used now."""
     tx.conn.execute(update(api_tokens).where(*_is(tx, token_id)).values(last_used_at=tx.now))
@@ -79,39 +86,3 @@ def last_use(tx: Tx, token_id: str) -> Millis | None:
     """When a token was last noted as used."""
     row = get_token(tx, token_id)
     return None if row is None else row.last_used_at
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    """One thing that somebody did."""
-
-    at: Millis
-    actor: str
-    action: str
-    detail: dict[str, Any]
-
-
-def audit_of(tx: Tx, subject: str, limit: int) -> list[AuditRow]:
-    """What was done to a subject, newest first."""
-    where = (audit_log.c.workspace_id == tx.workspace_id, audit_log.c.subject == subject)
-    columns = (audit_log.c[name] for name in AuditRow.__slots__)
-    statement = select(*columns).where(*where).order_by(audit_log.c.at.desc(), audit_log.c.id.desc()).limit(limit)
-    return [AuditRow(*row) for row in tx.conn.execute(statement)]
-
-
-def add_audit(
-    tx: Tx, actor: str, action: str, subject: str | None, detail: dict[str, Any], remote_addr: str | None
-) -> None:
-    """Append one audit row of this moment."""
-    tx.conn.execute(
-        insert(audit_log).values(
-            workspace_id=tx.workspace_id,
-            id=tx.mint(),
-            at=tx.now,
-            actor=actor,
-            action=action,
-            subject=subject,
-            detail=detail,
-            remote_addr=remote_addr,
-        )
-    )

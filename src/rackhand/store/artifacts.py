@@ -30,6 +30,11 @@ class ArtifactRow:
     created_at: Millis
 
 
+def storage_key(run_id: str, device_index: int, artifact_id: str) -> str:
+    """Where the content of an artifact lies, also while its row does not say so yet."""
+    return f"{run_id}/{device_index}/a{artifact_id}"  # an id may begin with a hyphen, a key may not
+
+
 def _row(row: Row[Any]) -> ArtifactRow:
     return ArtifactRow(**{name: row._mapping[name] for name in ArtifactRow.__slots__})
 

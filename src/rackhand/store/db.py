@@ -6,12 +6,14 @@ Nobody else commits. The two implementations are in db_sqlite and db_postgresql;
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from rackhand.core.clock import Millis
 from rackhand.core.ids import uuid7
+from rackhand.store.hints import HintListener, Hints
 from rackhand.store.tables_inventory import DEFAULT_WORKSPACE
 
 P = ParamSpec("P")
@@ -20,13 +22,25 @@ Dialect = Literal["sqlite", "postgresql"]
 Clock = Callable[[], Millis]
 Entropy = Callable[[int], bytes]
 
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A transaction that is on disk: how long it took, its wait for a connection included, and what it told."""
+
+    seconds: float
+    facts: tuple[object, ...]
+
+
+Listener = Callable[[Committed], None]
+"""Hears of every committed write, on the event loop; must neither wait nor raise."""
+
 _POSTGRESQL_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 
 class Tx:
     """One open transaction: what a use case may touch. `now` is read once and then stands still."""
 
-    __slots__ = ("_clock", "_entropy", "_now", "conn", "dialect", "workspace_id")
+    __slots__ = ("_clock", "_entropy", "_now", "conn", "dialect", "facts", "workspace_id")
 
     def __init__(
         self,
@@ -43,6 +57,11 @@ class Tx:
         self._clock = clock
         self._entropy = entropy
         self._now: Millis | None = None
+        self.facts: list[object] = []
+
+    def tell(self, *facts: object) -> None:
+        """Say what happens in this transaction; the database's listener hears it once it is on disk, else nobody."""
+        self.facts += facts
 
     @property
     def now(self) -> Millis:
@@ -91,6 +110,18 @@ class Database(Protocol):
     async def ping(self) -> None:
         """Raise if the database does not answer."""
         ...
+
+    def listen(self, listener: Listener) -> None:
+        """From now on `listener` hears of every committed write, also of those whose caller was cancelled."""
+        ...
+
+    def hints(self, listener: HintListener) -> Hints | None:
+        """A connection to the other processes on this database, not started yet; None where there can be none."""
+        ...
+
+
+def deaf(_: Committed) -> None:
+    """The listener of a database that nobody listens to."""
 
 
 def answer_one(tx: Tx) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -10,7 +11,8 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from rackhand.store.db import Clock, Dialect, Entropy, Tx, answer_one
+from rackhand.store.db import Clock, Committed, Dialect, Entropy, Listener, Tx, answer_one, deaf
+from rackhand.store.hints import HintListener, Hints
 from rackhand.store.metadata import from_json, to_json
 from rackhand.store.outage import outage_as_busy
 
@@ -66,11 +68,14 @@ class PostgresqlDatabase:
         entropy: Entropy = os.urandom,
         statement_cache: bool = True,
         pool_size: int = 10,
+        direct_url: str = "",
     ) -> None:
+        self._direct_url = to_async_url(direct_url or url)
         self._clock = clock
         self._entropy = entropy
         self._writer = make_engine(url, statement_cache=statement_cache, pool_size=pool_size)
         self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._listener: Listener = deaf
         self._in_flight: set[asyncio.Task[Any]] = set()
 
     @property
@@ -86,7 +91,7 @@ class PostgresqlDatabase:
         await self._writer.dispose()
 
     async def write(self, use_case: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._keep(self._retry(lambda conn: use_case(self._open(conn), *args, **kwargs)))
+        return await self._keep(self._told(lambda tx: use_case(tx, *args, **kwargs)))
 
     async def read(self, use_case: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._keep(self._transact(self._reader, lambda conn: use_case(self._open(conn), *args, **kwargs)))
@@ -94,12 +99,27 @@ class PostgresqlDatabase:
     async def ping(self) -> None:
         await self.read(answer_one)
 
+    def hints(self, listener: HintListener) -> Hints:
+        return Hints(self._direct_url, listener)
+
     async def _keep(self, work: Coroutine[Any, Any, T]) -> T:
         """A task of its own: a cancelled caller leaves a started transaction its end."""
         task = asyncio.create_task(work)
         self._in_flight.add(task)
         task.add_done_callback(self._in_flight.discard)
         return await asyncio.shield(task)
+
+    async def _told(self, call: Callable[[Tx], T]) -> T:
+        """The write, and word of it to the listener; a try that was undone told nothing."""
+        began_at, opened = time.monotonic(), list[Tx]()
+
+        def attempt(conn: Connection) -> T:
+            opened[:] = [self._open(conn)]
+            return call(opened[0])
+
+        value = await self._retry(attempt)
+        self._listener(Committed(time.monotonic() - began_at, tuple(opened[0].facts)))
+        return value
 
     async def _retry(self, call: Callable[[Connection], T]) -> T:
         for _ in range(TRIES - 1):
@@ -114,6 +134,9 @@ class PostgresqlDatabase:
         with outage_as_busy():
             async with engine.begin() as conn:
                 return await conn.run_sync(call)
+
+    def listen(self, listener: Listener) -> None:
+        self._listener = listener
 
     def _open(self, conn: Connection) -> Tx:
         return Tx(conn, "postgresql", clock=self._clock, entropy=self._entropy)

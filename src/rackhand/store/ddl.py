@@ -1,10 +1,8 @@
-"""The schema as SQL text, rendered from the tables. Run this module to write the first revision's two files anew.
-
-That is allowed until the first release; afterwards a change of the tables is a new revision, and 0001 stays as it is.
+"""The schema as SQL text, rendered from the tables. Migrations must lead to exactly these statements: a change of the
+tables is a new revision; the files of the first one were written from here and stay as they are.
 """
 
 import re
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_mock_engine
@@ -12,7 +10,6 @@ from sqlalchemy import create_mock_engine
 from rackhand.store.db import Dialect
 from rackhand.store.tables import metadata
 
-SQL_DIR = Path(__file__).parent / "migrations" / "sql"
 SEPARATOR = ";\n\n"
 _INDEX = re.compile(r"CREATE (UNIQUE )?INDEX ")
 
@@ -35,8 +32,28 @@ def device_tasks(dialect: Dialect) -> str:
     )
 
 
+def append_only(dialect: Dialect) -> list[str]:
+    """The triggers that let nobody change a row of audit_log, or delete one that retention has not given up."""
+    kept = "coalesce((SELECT kept_from FROM audit_retention WHERE workspace_id = OLD.workspace_id), 0)"
+    if dialect == "sqlite":
+        refuse = "BEGIN SELECT RAISE(ABORT, 'audit_log is append-only'); END"
+        return [
+            f"CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log\n{refuse}",
+            f"CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log\nWHEN OLD.at >= {kept}\n{refuse}",
+        ]
+    return [
+        "CREATE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$\n"
+        f"BEGIN\nIF TG_OP = 'DELETE' AND OLD.at < {kept} THEN RETURN OLD; END IF;\n"
+        "RAISE EXCEPTION 'audit_log is append-only';\nEND $$",
+        "CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE ON audit_log\n"
+        "FOR EACH ROW EXECUTE FUNCTION refuse_audit_change()",
+        "CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log\n"
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()",
+    ]
+
+
 def statements(dialect: Dialect) -> list[str]:
-    """Everything that makes the schema, always in the same order: tables, indexes by name, the view."""
+    """Everything that makes the schema, always in the same order: tables, indexes by name, the view, the triggers."""
     made: list[str] = []
 
     def keep(statement: Any, *_: object, **__: object) -> None:
@@ -46,22 +63,9 @@ def statements(dialect: Dialect) -> list[str]:
     engine = create_mock_engine(_ADDRESS[dialect], keep)
     metadata.create_all(engine, checkfirst=False)
     indexes = sorted(text for text in made if _INDEX.match(text))
-    return [*(text for text in made if not _INDEX.match(text)), *indexes, device_tasks(dialect)]
-
-
-def render(dialect: Dialect) -> str:
-    return "".join(statement + SEPARATOR for statement in statements(dialect)).rstrip("\n") + "\n"
+    return [*(text for text in made if not _INDEX.match(text)), *indexes, device_tasks(dialect), *append_only(dialect)]
 
 
 def split(script: str) -> list[str]:
     """The statements of a rendered script."""
     return [statement for statement in script.removesuffix(";\n").split(SEPARATOR) if statement.strip()]
-
-
-def write_first_revision() -> None:
-    for dialect in _ADDRESS:
-        (SQL_DIR / f"r0001_{dialect}.sql").write_text(render(dialect), encoding="utf-8", newline="\n")
-
-
-if __name__ == "__main__":
-    write_first_revision()

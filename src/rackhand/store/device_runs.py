@@ -39,6 +39,7 @@ class DeviceRunRow:
     started_at: Millis | None
     finished_at: Millis | None
     last_error_message: str | None
+    wave: int
 
 
 def _row(row: Sequence[Any]) -> DeviceRunRow:

@@ -6,11 +6,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_, update
 
+from rackhand.core import reasons
 from rackhand.core.clock import Millis
 from rackhand.core.states import DEVICE_RUN
+from rackhand.store import blocks
 from rackhand.store.db import Tx
 from rackhand.store.inventory import open_conflict
-from rackhand.store.tables import device_conflicts, devices, nodes, run_device_states, runs
+from rackhand.store.tables import device_conflicts, device_health, devices, nodes, run_device_states, runs
 
 _D = devices.c
 _R = run_device_states.c
@@ -54,6 +56,25 @@ class DeviceRow:
     node_is_online: bool
     node_last_seen_at: Millis | None
     has_conflict: bool
+    health_since_at: Millis | None
+    health_reason: str | None
+    rung: str | None
+    rung_at: Millis | None
+    next_rung: str | None
+    next_at: Millis | None
+    hold: str | None
+    good_probes: int | None
+    probation_probes: int | None
+    pardoned_at: Millis | None
+    limited_by: str | None
+    limit_reason: str | None
+    limited_at: Millis | None
+    storage_total_mb: int | None
+
+    @property
+    def blocked_by(self) -> str | None:
+        """Why no run may use it."""
+        return reasons.CONFLICT if self.has_conflict else blocks.reason(self)
 
     @property
     def rank(self) -> tuple[int, str]:
@@ -106,7 +127,13 @@ class Filters:
     ranges: Sequence[tuple[int, int]] | None = None
 
 
-_OWN = [name for name in DeviceRow.__slots__ if name not in ("node_is_online", "node_last_seen_at", "has_conflict")]
+_OWN = [name for name in DeviceRow.__slots__ if name in _D]
+_RENAMED = {"health_since_at": device_health.c.since_at, "health_reason": device_health.c.reason}
+_CARE = [
+    _RENAMED[name].label(name) if name in _RENAMED else device_health.c[name]
+    for name in DeviceRow.__slots__
+    if name in _RENAMED or (name not in _D and name in device_health.c)
+]
 
 
 def _all(tx: Tx) -> Select[Any]:
@@ -116,7 +143,9 @@ def _all(tx: Tx) -> Select[Any]:
             func.coalesce(nodes.c.is_online, False).label("node_is_online"),
             nodes.c.last_seen_at.label("node_last_seen_at"),
             open_conflict().label("has_conflict"),
+            *_CARE,
         )
+        .select_from(blocks.WITH_HEALTH)
         .outerjoin(nodes, and_(nodes.c.workspace_id == _D.workspace_id, nodes.c.id == _D.node_id))
         .where(_D.workspace_id == tx.workspace_id)
     )
@@ -171,8 +200,9 @@ def matching_indexes(tx: Tx, filters: Filters) -> list[int]:
 
 def first_idle(tx: Tx) -> int | None:
     """The lowest index of a device that is online, idle and may be used."""
-    where = (_D.workspace_id == tx.workspace_id, _D.is_online, _D.activity == 0, _D.quarantined_at.is_(None))
-    lowest: int | None = tx.conn.scalar(select(func.min(_D.index_no)).where(*where))
+    where = (_D.workspace_id == tx.workspace_id, _D.is_online, _D.activity == 0, ~blocks.is_blocked())
+    statement = select(func.min(_D.index_no)).select_from(blocks.WITH_HEALTH).where(*where)
+    lowest: int | None = tx.conn.scalar(statement)
     return lowest
 
 

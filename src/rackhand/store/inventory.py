@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, exists, select, update
 from rackhand.core import reasons
 from rackhand.core.clock import Millis
 from rackhand.core.plan import Candidate
+from rackhand.store import blocks
 from rackhand.store.db import Tx
 from rackhand.store.tables import device_conflicts, devices, nodes, sweeps, workspaces
 
@@ -55,21 +56,21 @@ def candidates(tx: Tx, now: Millis, online_window_s: int) -> list[Candidate]:
     """Every device as the planner sees it, in the order of the indexes; those without one last."""
     fresh, doubled = _fresh_nodes(tx, now - online_window_s * 1000), _doubled_serials(tx)
     draining = _draining_nodes(tx)
-    columns = (_D.id, _D.index_no, _D.serial, _D.node_id, _D.label, _D.labels, _D.is_online)
+    columns = (_D.id, _D.index_no, _D.serial, _D.node_id, _D.label, _D.labels, _D.is_online, _D.usb_path, _D.model)
     statement = (
-        select(*columns, _D.quarantined_at, _D.quarantine_reason)
+        select(*columns, *blocks.COLUMNS)
+        .select_from(blocks.WITH_HEALTH)
         .where(_D.workspace_id == tx.workspace_id)
         .order_by(_D.index_no.is_(None), _D.index_no, _D.id)
     )
     found = []
-    for device_id, index_no, serial, node_id, label, labels, is_online, quarantined_at, reason in tx.conn.execute(
-        statement
-    ):
-        quarantined = None if quarantined_at is None else reasons.QUARANTINED.format(reason=reason)
-        blocked = reasons.CONFLICT if serial in doubled else quarantined
+    for row in tx.conn.execute(statement):
+        device_id, index_no, serial, node_id, label, labels, is_online, usb_path, model = row[: len(columns)]
+        blocked = reasons.CONFLICT if serial in doubled else blocks.reason(row)
         blocked = blocked or (reasons.DRAINING if node_id in draining else None)
         is_reachable = bool(is_online) and node_id in fresh
-        found.append(Candidate(device_id, index_no, serial, node_id, label, labels, is_reachable, blocked))
+        known = (device_id, index_no, serial, node_id, label, labels, is_reachable, blocked)
+        found.append(Candidate(*known, usb_path=usb_path, model=model))
     return found
 
 

@@ -14,10 +14,11 @@ from rackhand.core.clock import Millis
 from rackhand.core.plan import PlannedDevice
 from rackhand.core.policy import Policy
 from rackhand.core.states import DEVICE_RUN, DeviceRunStatus
+from rackhand.store import blocks
 from rackhand.store.db import Tx
 from rackhand.store.inventory import chunks
 from rackhand.store.metadata import literals
-from rackhand.store.tables import device_conflicts, devices, run_device_states, run_steps, runs
+from rackhand.store.tables import device_conflicts, device_health, devices, run_device_states, run_steps, runs
 
 _OPEN = literals(DEVICE_RUN.open)
 _STARTED = ("running", "waiting")
@@ -88,7 +89,7 @@ def add(
     ids = sorted(tx.mint() for _ in planned)  # so that locks, taken by id, are taken in the order of devices too
     for plan, row_id in zip(planned, ids, strict=True):
         is_open = not DEVICE_RUN.is_final(plan.status)
-        waits = is_open and not plan.device.is_online and wait_ms is not None
+        waits = is_open and not plan.device.is_online and wait_ms is not None and plan.wave <= 1
         rows.append(
             {
                 "workspace_id": tx.workspace_id,
@@ -109,6 +110,7 @@ def add(
                 "deadline_at": deadline_at,
                 "offline_deadline_at": tx.now + wait_ms if waits and wait_ms is not None else None,
                 "finished_at": None if is_open else tx.now,
+                "wave": plan.wave,
             }
         )
     if rows:
@@ -127,8 +129,9 @@ _BLOCK = (
 )
 
 
-def queued(tx: Tx, run_id: str, node_id: str, *, after_index: int, limit: int) -> list[Queued]:
-    """Unclaimed device runs of a run on a node, by index; devices that another run holds are passed over."""
+def queued(tx: Tx, run_id: str, node_id: str, *, wave: int, after_index: int, limit: int) -> list[Queued]:
+    """Unclaimed device runs of a run on a node, by index; devices that another run holds are passed over. `wave` is the
+    open one (0 without a rollout): those before it are final."""
     other = run_device_states.alias("other")
     held = exists().where(
         other.c.workspace_id == tx.workspace_id,
@@ -136,28 +139,28 @@ def queued(tx: Tx, run_id: str, node_id: str, *, after_index: int, limit: int) -
         other.c.lease_token.is_not(None),
         other.c.status.in_(_OPEN),
     )
-    dev = devices.c
+    dev, health = devices.c, device_health.c
     statement = (
         select(
             run_device_states,
             dev.runtime_handle,
             dev.is_online,
-            dev.quarantine_reason,
-            dev.quarantined_at,
+            *blocks.COLUMNS,
             _BLOCK.label("conflict"),
         )
         .join(devices, and_(dev.workspace_id == _D.workspace_id, dev.id == _D.device_id))
-        .where(_mine(tx), _D.run_id == run_id, _D.node_id == node_id, _D.status == "queued")
+        .outerjoin(device_health, and_(health.workspace_id == dev.workspace_id, health.device_id == dev.id))
+        .where(_mine(tx), _D.run_id == run_id, _D.node_id == node_id, _D.status == "queued", _D.wave == wave)
         .where(_D.lease_token.is_(None), _D.device_index > after_index, ~held)
         .order_by(_D.device_index)
         .limit(limit)
     )
-    return [_queued(row._mapping) for row in tx.conn.execute(statement)]
+    return [_queued(row) for row in tx.conn.execute(statement)]
 
 
-def _queued(m: Any) -> Queued:
-    quarantined = reasons.QUARANTINED.format(reason=m["quarantine_reason"]) if m["quarantined_at"] else None
-    blocked = reasons.CONFLICT if m["conflict"] else quarantined
+def _queued(row: Any) -> Queued:
+    m = row._mapping
+    blocked = reasons.CONFLICT if m["conflict"] else blocks.reason(row)
     names = [n for n in Queued.__slots__ if n not in ("blocked_by", "runtime_handle")]
     return Queued(
         **{name: m[name] for name in names}, runtime_handle=m["runtime_handle"] or m["serial"], blocked_by=blocked

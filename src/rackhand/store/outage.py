@@ -12,11 +12,14 @@ _SQLSTATES = ("08", "53", "57P", "55P03")
 """Connection lost, out of resources (disk, memory, connections), shut down or starting up, a lock held too long."""
 _SQLITE_WORDS = ("disk is full", "database is locked", "disk I/O error", "unable to open database")
 RETRY_AFTER_S = 2
+LOCKED = "locked"
+"""Code of a Busy because of a lock that somebody else did not give back in time."""
 
 
 @contextmanager
-def outage_as_busy() -> Iterator[None]:
-    """Raise Busy for what the database cannot do now; every other error passes."""
+def outage_as_busy(*raw: type[Exception]) -> Iterator[None]:
+    """Raise Busy for what the database cannot do now; every other error passes. `raw` are errors of the driver, as
+    hand-written SQL over its own cursor raises them."""
     try:
         yield
     except (OSError, PoolTimeoutError) as error:
@@ -25,6 +28,10 @@ def outage_as_busy() -> Iterator[None]:
         if not _is_outage(error):
             raise
         raise _busy(error.orig or error) from error
+    except raw as error:
+        if not any(words in str(error) for words in _SQLITE_WORDS):
+            raise
+        raise _busy(error) from error
 
 
 def _is_outage(error: DBAPIError) -> bool:
@@ -38,5 +45,6 @@ def _busy(error: BaseException) -> Busy:
     return Busy(
         "the database cannot do this now ({reason}); send the same request again",
         reason=reason,
+        code=LOCKED if getattr(error, "sqlstate", None) == "55P03" or "is locked" in reason else None,
         retry_after_s=RETRY_AFTER_S,
     )

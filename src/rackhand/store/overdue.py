@@ -64,11 +64,14 @@ def end_waiting(tx: Tx, ids: Sequence[str]) -> None:
 
 
 def queued_on_silent_nodes(tx: Tx, silent_before: Millis) -> list[OpenDeviceRun]:
-    """Queued device runs of nodes that were last seen before then, or of no node; not those that wait anyway."""
+    """Queued device runs of nodes that were last seen before then, or of no node; not those that wait anyway, nor those
+    of a wave that is not open: their turn has not come."""
     seen_at = func.coalesce(nodes.c.last_seen_at, nodes.c.created_at)
     silent = select(nodes.c.id).where(nodes.c.workspace_id == tx.workspace_id, seen_at < silent_before)
     names = list(tx.conn.execute(silent).scalars())  # asked first: a join would read the whole queue each second
+    its_run = (runs.c.workspace_id == _D.workspace_id, runs.c.id == _D.run_id, runs.c.open_wave == _D.wave)
     mine = open_rows(tx).where(_D.status == "queued", _D.offline_deadline_at.is_(None))
+    mine = mine.where(select(runs.c.id).where(*its_run).exists())
     rows = fetch(tx, mine.where(_D.node_id.is_(None)))
     for part in chunks(names):
         rows += fetch(tx, mine.where(_D.node_id.in_(part)))

@@ -3,53 +3,73 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import ColumnElement, Table, any_, delete, exists, func, literal_column, select, tuple_
 
 from rackhand.core.clock import Millis
 from rackhand.core.states import RUN
+from rackhand.store.artifacts import storage_key
 from rackhand.store.db import Tx
-from rackhand.store.tables import artifacts, events, runs
+from rackhand.store.inventory import chunks
+from rackhand.store.tables import artifacts, events, run_device_states, run_steps, runs
 
 RUNS_A_BATCH = 20
-EVENTS_A_BATCH = 5_000
+ROWS_A_BATCH = 1_000
+"""Of each table in one transaction: a run over a whole fleet has millions, and other writers wait meanwhile."""
+EVENTS_A_BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class OldRun:
-    """A run to be removed, and the contents that go with it."""
+class OldRuns:
+    """Final runs to be removed, and some of their artifacts: id -> where its content is, or would be."""
 
-    id: str
-    storage_keys: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+    contents: tuple[tuple[str, str], ...] = ()
 
 
-def old_runs(tx: Tx, before: Millis) -> list[OldRun]:
+def old_runs(tx: Tx, before: Millis) -> OldRuns:
     """Some final runs that ended before, the oldest first."""
     where = (runs.c.workspace_id == tx.workspace_id, runs.c.status.not_in(tuple(sorted(RUN.open))))
     statement = (
         select(runs.c.id).where(*where, runs.c.finished_at < before).order_by(runs.c.created_at).limit(RUNS_A_BATCH)
     )
-    ids = list(tx.conn.execute(statement).scalars())
-    keys = select(artifacts.c.run_id, artifacts.c.storage_key).where(
-        artifacts.c.workspace_id == tx.workspace_id, artifacts.c.run_id.in_(ids), artifacts.c.storage_key.is_not(None)
-    )
-    found: dict[str, list[str]] = {run_id: [] for run_id in ids}
-    for run_id, key in tx.conn.execute(keys):
-        found[run_id].append(key)
-    return [OldRun(run_id, tuple(keys)) for run_id, keys in found.items()]
+    ids = tuple(tx.conn.execute(statement).scalars())
+    a = artifacts.c
+    theirs = select(a.id, a.run_id, a.device_index, a.storage_key).where(*_of(tx, artifacts, ids)).limit(ROWS_A_BATCH)
+    found = tx.conn.execute(theirs) if ids else ()
+    named = ((row.id, row.storage_key or storage_key(row.run_id, row.device_index, row.id)) for row in found)
+    return OldRuns(ids, tuple(named))
 
 
-def remove_runs(tx: Tx, run_ids: Sequence[str]) -> int:
-    """Remove runs with their device runs, steps and artifacts; returns how many there were."""
-    where = (runs.c.workspace_id == tx.workspace_id, runs.c.id.in_(run_ids))
-    return tx.conn.execute(delete(runs).where(*where)).rowcount
+def remove_runs(tx: Tx, due: OldRuns) -> int:
+    """Remove the listed artifacts and a batch of what else is below these runs; the runs themselves once nothing is.
+    Returns how many runs went."""
+    for part in chunks([artifact_id for artifact_id, _ in due.contents]):
+        of_these = (artifacts.c.workspace_id == tx.workspace_id, artifacts.c.id.in_(part))
+        tx.conn.execute(delete(artifacts).where(*of_these))
+    if tx.conn.execute(select(exists().where(*_of(tx, artifacts, due.ids)))).scalar_one():
+        return 0  # more than were listed, or declared meanwhile: their contents come first
+    for table in (run_steps, run_device_states):
+        if _remove_some(tx, table, _of(tx, table, due.ids), ROWS_A_BATCH) == ROWS_A_BATCH:
+            return 0
+    mine = (runs.c.workspace_id == tx.workspace_id, runs.c.id.in_(due.ids))
+    return tx.conn.execute(delete(runs).where(*mine)).rowcount
+
+
+def _of(tx: Tx, table: Table, run_ids: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
+    return (table.c.workspace_id == tx.workspace_id, table.c.run_id.in_(run_ids))
 
 
 def remove_events(tx: Tx, before: Millis) -> int:
     """Remove some events that were received before; returns how many."""
-    key = (events.c.workspace_id, events.c.node_id, events.c.event_id)
-    some = (
-        select(*key)
-        .where(events.c.workspace_id == tx.workspace_id, events.c.received_at < before)
-        .limit(EVENTS_A_BATCH)
-    )
-    return tx.conn.execute(delete(events).where(tuple_(*key).in_(some))).rowcount
+    old = (events.c.workspace_id == tx.workspace_id, events.c.received_at < before)
+    return _remove_some(tx, events, old, EVENTS_A_BATCH)
+
+
+def _remove_some(tx: Tx, table: Table, where: Sequence[ColumnElement[bool]], most: int) -> int:
+    """At most so many rows. On PostgreSQL by their place: by their keys it would read the whole table each time."""
+    if tx.dialect == "postgresql":
+        place: ColumnElement[object] = literal_column("ctid")
+        some = select(place).select_from(table).where(*where).limit(most).scalar_subquery()
+        return tx.conn.execute(delete(table).where(place == any_(func.array(some)))).rowcount
+    key = tuple(table.primary_key.columns)
+    return tx.conn.execute(delete(table).where(tuple_(*key).in_(select(*key).where(*where).limit(most)))).rowcount

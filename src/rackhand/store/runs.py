@@ -6,19 +6,22 @@ from typing import Any
 
 from sqlalchemy import Row, Select, func, insert, select, tuple_, update
 
+from rackhand.core import reasons
 from rackhand.core.clock import Millis
 from rackhand.core.policy import Policy
-from rackhand.core.states import RUN, DeviceRunStatus, RunStatus
+from rackhand.core.rollout import Rollout
+from rackhand.core.states import ROLLOUT, RUN, DeviceRunStatus, RolloutState, RunStatus
 from rackhand.store.db import Tx
 from rackhand.store.metadata import literals
 from rackhand.store.tables import run_device_states, runs
 
 _OPEN = literals(RUN.open)
+_OPEN_ROLLOUT = literals(ROLLOUT.open)
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One row of runs; `counts` has one key per device-run status, and total."""
+    """One row of runs; `counts` has one key per device-run status, and total. Without a rollout `open_wave` is 0."""
 
     id: str
     title: str
@@ -40,6 +43,10 @@ class RunRow:
     started_at: Millis | None
     finished_at: Millis | None
     created_by: str | None
+    rollout: Rollout | None = None
+    rollout_state: RolloutState | None = None
+    rollout_reason: str | None = None
+    open_wave: int = 0
 
 
 def _row(row: Row[Any]) -> RunRow:
@@ -66,6 +73,10 @@ def _row(row: Row[Any]) -> RunRow:
         started_at=m["started_at"],
         finished_at=m["finished_at"],
         created_by=m["created_by"],
+        rollout=None if m["rollout"] is None else Rollout.of(m["rollout"]),
+        rollout_state=None if m["rollout_state"] is None else RolloutState(m["rollout_state"]),
+        rollout_reason=m["rollout_reason"],
+        open_wave=m["open_wave"],
     )
 
 
@@ -73,14 +84,18 @@ def _all(tx: Tx) -> Select[Any]:
     return select(runs).where(runs.c.workspace_id == tx.workspace_id)
 
 
+_CONVERTED = ("policy", "counts", "status", "rollout")
+
+
 def add(tx: Tx, run: RunRow, rerun: dict[str, Any] | None) -> None:
     """Insert a run with its counts as given."""
     tx.conn.execute(
         insert(runs).values(
             workspace_id=tx.workspace_id,
-            **{name: getattr(run, name) for name in RunRow.__slots__ if name not in ("policy", "counts", "status")},
+            **{name: getattr(run, name) for name in RunRow.__slots__ if name not in _CONVERTED},
             policy=run.policy.as_json(),
             status=run.status.value,
+            rollout=None if run.rollout is None else run.rollout.as_json(),
             rerun=rerun,
             **{f"count_{name}": amount for name, amount in run.counts.items()},
         )
@@ -127,14 +142,18 @@ def page(
 
 
 def open_on_node(tx: Tx, node_id: str) -> list[RunRow]:
-    """Open runs that have queued device runs for a node, oldest first; those that are stopping left out."""
+    """Open runs that have queued device runs for a node in an open wave, claimed or not, oldest first; not those that
+    are stopping, or whose rollout halted."""
     d = run_device_states.c
     queued = (
-        select(d.run_id)
-        .where(d.workspace_id == tx.workspace_id, d.node_id == node_id, d.status == "queued", d.lease_token.is_(None))
+        select(d.run_id, d.wave)
+        .where(d.workspace_id == tx.workspace_id, d.node_id == node_id, d.status == "queued")
         .distinct()
     )
-    statement = _all(tx).where(runs.c.id.in_(queued), runs.c.status.in_(("queued", "running")))
+    statement = _all(tx).where(
+        tuple_(runs.c.id, runs.c.open_wave).in_(queued), runs.c.status.in_(("queued", "running"))
+    )
+    statement = statement.where(runs.c.rollout_state.is_distinct_from(RolloutState.HALTED.value))
     return [_row(row) for row in tx.conn.execute(statement.order_by(runs.c.created_at, runs.c.id))]
 
 
@@ -165,13 +184,17 @@ def recount(tx: Tx, run_id: str) -> None:
     tx.conn.execute(update(runs).where(*where).values(counts | {"count_total": sum(found.values())}))
 
 
-def set_status(tx: Tx, run: RunRow, status: RunStatus) -> None:
-    """Move an open run to `status`; started_at and finished_at follow."""
+def set_status(tx: Tx, run: RunRow, status: RunStatus, rollout_end: RolloutState | None = None) -> None:
+    """Move an open run to `status`; started_at and finished_at follow. `rollout_end`: how its rollout ends with it."""
     values: dict[str, Any] = {"status": status.value}
     if run.started_at is None and status is RunStatus.RUNNING:
         values["started_at"] = tx.now
     if RUN.is_final(status):
         values["finished_at"] = tx.now
+    if rollout_end is not None:
+        values["rollout_state"] = rollout_end.value
+    if rollout_end is RolloutState.ABORTED:
+        values["rollout_reason"] = run.rollout_reason or reasons.ROLLOUT_CUT_SHORT
     tx.conn.execute(
         update(runs)
         .where(runs.c.workspace_id == tx.workspace_id, runs.c.id == run.id, runs.c.status.in_(_OPEN))
@@ -180,8 +203,10 @@ def set_status(tx: Tx, run: RunRow, status: RunStatus) -> None:
 
 
 def request_stop(tx: Tx, run_id: str) -> None:
-    """Note that an operator wants the run to stop."""
+    """Note that an operator wants the run to stop; a rollout under way is aborted by it."""
     where = (runs.c.workspace_id == tx.workspace_id, runs.c.id == run_id, runs.c.status.in_(("queued", "running")))
+    aborted = {"rollout_state": RolloutState.ABORTED.value, "rollout_reason": reasons.ROLLOUT_ABORTED}
+    tx.conn.execute(update(runs).where(*where, runs.c.rollout_state.in_(_OPEN_ROLLOUT)).values(aborted))
     tx.conn.execute(update(runs).where(*where).values(status="stopping", stop_requested_at=tx.now))
 
 

@@ -9,27 +9,21 @@ from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 from rackhand.core.clock import Millis
 from rackhand.core.kpi import HOUR_MS
 from rackhand.core.states import RUN
+from rackhand.core.vitals import Limits
+from rackhand.store.blocks import WITH_HEALTH
 from rackhand.store.db import Tx
 from rackhand.store.inventory import open_conflict
-from rackhand.store.tables import devices, fleet_hours, run_device_states, run_steps, runs
+from rackhand.store.tables import device_health, devices, fleet_hours, run_device_states, run_steps, runs
 
 _D = devices.c
 _F = fleet_hours.c
+_H = device_health.c
 _R = runs.c
 _DR = run_device_states.c
 _S = run_steps.c
 SAMPLE = 5_000
 """Device runs that the median is taken of: the newest ones."""
 MOST = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """From where on a device is worth a look."""
-
-    hot_c: float = 45.0
-    low_battery: int = 15
-    low_storage_mb: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +45,11 @@ class Trouble:
     quarantine_reason: str | None
     storage_free_mb: int | None
     last_error_message: str | None
+    storage_total_mb: int | None = None
+    health_reason: str | None = None
+    pardoned_at: Millis | None = None
+    limited_by: str | None = None
+    limit_reason: str | None = None
 
 
 Moments = list[tuple[Millis, int]]
@@ -59,9 +58,8 @@ Moments = list[tuple[Millis, int]]
 
 def count_devices(tx: Tx, limits: Limits) -> tuple[int, int, int]:
     """(devices, of these online, of these that need attention)."""
-    statement = select(
-        func.count(), func.count().filter(_D.is_online), func.count().filter(_needs_attention(limits))
-    ).where(_D.workspace_id == tx.workspace_id)
+    statement = select(func.count(), func.count().filter(_D.is_online), func.count().filter(_needs_attention(limits)))
+    statement = statement.select_from(WITH_HEALTH).where(_D.workspace_id == tx.workspace_id)
     total, online, attention = tx.conn.execute(statement).one()
     return int(total), int(online), int(attention)
 
@@ -72,17 +70,34 @@ def _needs_attention(limits: Limits) -> ColumnElement[bool]:
         _D.activity == 3,
         _D.quarantined_at.is_not(None),
         func.coalesce(_D.health, "ok") != "ok",
-        _D.temperature_c >= limits.hot_c,
+        _D.temperature_c >= limits.warm_c,
         _D.battery <= limits.low_battery,
-        _D.storage_free_mb < limits.low_storage_mb,
+        _is_storage_low(limits),
+        _H.limited_by.is_not(None),
         open_conflict(),
     )
+
+
+def _is_storage_low(limits: Limits) -> ColumnElement[bool]:
+    """core.vitals.is_storage_low in SQL."""
+    by_share = _D.storage_free_mb * 100 < limits.low_storage_percent * _H.storage_total_mb
+    by_size = and_(_H.storage_total_mb.is_(None), _D.storage_free_mb < limits.low_storage_mb)
+    return or_(and_(_H.storage_total_mb.is_not(None), by_share), by_size)
+
+
+_RENAMED = {"health_reason": _H.reason}
+_OF_HEALTH = ("storage_total_mb", "pardoned_at", "limited_by", "limit_reason")
+
+
+def _column(name: str) -> ColumnElement[Any]:
+    return _RENAMED[name].label(name) if name in _RENAMED else _H[name] if name in _OF_HEALTH else _D[name]
 
 
 def troubles(tx: Tx, limits: Limits) -> list[Trouble]:
     """Devices that need attention or have no index, by index."""
     statement = (
-        select(*(_D[name] for name in Trouble.__slots__))
+        select(*(_column(name) for name in Trouble.__slots__))
+        .select_from(WITH_HEALTH)
         .where(_D.workspace_id == tx.workspace_id, or_(_needs_attention(limits), _D.index_no.is_(None)))
         .order_by(_D.index_no.is_(None), _D.index_no, _D.id)
         .limit(MOST)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, insert, select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from rackhand.core.clock import Millis
@@ -26,8 +26,20 @@ class SweepMemory:
 
 def load(tx: Tx) -> SweepMemory:
     """The memory, locked where the database has row locks."""
-    statement = select(sweeps.c.last_sweep_at, sweeps.c.resumed_at).where(sweeps.c.workspace_id == tx.workspace_id)
-    row = tx.conn.execute(statement.with_for_update()).first()
+    return _read(tx, _memory(tx).with_for_update())
+
+
+def look(tx: Tx) -> SweepMemory:
+    """The memory, for those that only look."""
+    return _read(tx, _memory(tx))
+
+
+def _memory(tx: Tx) -> Select[Any]:
+    return select(sweeps.c.last_sweep_at, sweeps.c.resumed_at).where(sweeps.c.workspace_id == tx.workspace_id)
+
+
+def _read(tx: Tx, statement: Select[Any]) -> SweepMemory:
+    row = tx.conn.execute(statement).first()
     return SweepMemory() if row is None else SweepMemory(row.last_sweep_at, row.resumed_at)
 
 
@@ -41,12 +53,14 @@ def store(tx: Tx, *, resumed: bool = False) -> None:
 
 def attempt(tx: Tx, act: Callable[[], T], report: Callable[[Exception], None]) -> T | None:
     """`act` in a savepoint; what it raises is undone and reported, so that the rest of the pass goes on."""
+    told = len(tx.facts)
     try:
         with tx.conn.begin_nested():
             return act()
     except _BREAKS as error:
         if isinstance(error, DBAPIError) and (error.connection_invalidated or _is_transient(error)):
             raise
+        del tx.facts[told:]
         report(error)
         return None
 

@@ -1,10 +1,12 @@
-"""All tables under one name, and the one view. Definitions live in tables_inventory, _catalog, _runs and _access."""
+"""All tables under one name, and the one view. Definitions live in the modules tables_*."""
 
 from rackhand.store.metadata import metadata
 from rackhand.store.tables_access import (
     api_tokens,
     audit_log,
+    audit_retention,
     idempotency_keys,
+    identities,
     login_links,
     memberships,
     sessions,
@@ -21,18 +23,28 @@ from rackhand.store.tables_catalog import (
     schedules,
     webhooks,
 )
+from rackhand.store.tables_health import device_events, device_health, hub_incidents
 from rackhand.store.tables_inventory import (
     DEFAULT_WORKSPACE,
     device_conflicts,
     devices,
     fleet_hours,
+    jobs,
     nodes,
     scan_jobs,
     sweeps,
     unidentified_transports,
     workspaces,
 )
-from rackhand.store.tables_runs import COUNT_COLUMNS, artifacts, events, run_device_states, run_steps, runs
+from rackhand.store.tables_runs import (
+    COUNT_COLUMNS,
+    artifacts,
+    events,
+    run_device_states,
+    run_secrets,
+    run_steps,
+    runs,
+)
 
 __all__ = [
     "COUNT_COLUMNS",
@@ -40,15 +52,21 @@ __all__ = [
     "api_tokens",
     "artifacts",
     "audit_log",
+    "audit_retention",
     "channels",
     "command_assets",
     "content_items",
     "device_conflicts",
+    "device_events",
+    "device_health",
     "devices",
     "events",
     "files",
     "fleet_hours",
+    "hub_incidents",
     "idempotency_keys",
+    "identities",
+    "jobs",
     "login_links",
     "memberships",
     "metadata",
@@ -56,6 +74,7 @@ __all__ = [
     "playbook_revisions",
     "playbooks",
     "run_device_states",
+    "run_secrets",
     "run_steps",
     "runs",
     "saved_targets",

@@ -1,4 +1,4 @@
-"""Tables of who may do what and who did it: people, tokens, sessions, links, audit, idempotency. Secrets as hashes."""
+"""Tables of who may do what and who did it: people, tokens, sessions, audit, idempotency. Secrets as hashes."""
 
 from sqlalchemy import Boolean, Integer, Table, Text, UniqueConstraint
 
@@ -17,6 +17,7 @@ from rackhand.store.metadata import (
 )
 
 ROLES = ("viewer", "operator", "admin")
+SCOPES = ("full", "read", "runs")
 IDEMPOTENCY_STATES = ("in_flight", "done")
 
 users = Table(
@@ -48,6 +49,20 @@ memberships = Table(
     comment="what a person may do in the workspace",
 )
 
+identities = Table(
+    "identities",
+    metadata,
+    workspace(),
+    key("issuer", Text, "the provider's address, as its tokens say"),
+    key("subject", Text, "the person's id there; never used for somebody else"),
+    required("user_id", Text, "who it is here"),
+    required("created_at", Time, "first login"),
+    required("last_login_at", Time, "last login"),
+    belongs_to("users", ("user_id",), cascade=True),
+    index("ix_identities_user", "user_id"),
+    comment="people as an OpenID Connect provider knows them",
+)
+
 api_tokens = Table(
     "api_tokens",
     metadata,
@@ -56,6 +71,7 @@ api_tokens = Table(
     required("token_hash", Text, "SHA-256 of the token"),
     required("name", Text, "what it is for"),
     required("role", Text, "viewer, operator or admin"),
+    required("scope", Text, "what of the role it may use: full, read or runs", "'full'"),
     optional("user_id", Text, "whose it is; NULL for automation"),
     required("created_at", Time, "when it was made"),
     optional("created_by", Text, "actor"),
@@ -66,6 +82,7 @@ api_tokens = Table(
     belongs_to("users", ("user_id",), cascade=True),
     UniqueConstraint("token_hash"),
     one_of("role", ROLES),
+    one_of("scope", SCOPES),
     comment="bearer tokens of people and of automation",
 )
 
@@ -113,7 +130,17 @@ audit_log = Table(
     to_workspace(),
     index("ix_audit_log_list", "at", "id"),
     index("ix_audit_log_subject", "subject", "at"),
-    comment="append-only: who did what",
+    index("ix_audit_log_actor", "actor", "at"),
+    comment="append-only, triggers see to it: who did what",
+)
+
+audit_retention = Table(
+    "audit_retention",
+    metadata,
+    workspace(),
+    required("kept_from", Time, "rows of audit_log from before this may be deleted; without a row here, none"),
+    to_workspace(),
+    comment="the mark that retention moves before it deletes from audit_log",
 )
 
 idempotency_keys = Table(

@@ -161,6 +161,21 @@ device_conflicts = Table(
 
 _SCAN_OPEN = f"status IN ({listed(sorted(SCAN.open))})"
 
+jobs = Table(
+    "jobs",
+    metadata,
+    workspace(),
+    key("name", Text, "of the table of background jobs"),
+    required("slot", BigInteger, "the last period that somebody took, counted from 1970"),
+    required("holder", Text, "the process that took it"),
+    required("started_at", Time, "when"),
+    optional("finished_at", Time, "when it ended well or badly; NULL while it runs, and if its process died"),
+    optional("succeeded_at", Time, "when it last ended well"),
+    optional("error_message", Text, "why it ended badly"),
+    to_workspace(),
+    comment="background jobs: who does which one in which period",
+)
+
 scan_jobs = Table(
     "scan_jobs",
     metadata,

@@ -4,10 +4,12 @@ from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, Table, Text
 
 from rackhand.core.states import (
     DEVICE_RUN,
+    ROLLOUT,
     RUN,
     ArtifactStatus,
     Decision,
     DeviceRunStatus,
+    RolloutState,
     RunStatus,
     StepStatus,
     Verdict,
@@ -33,6 +35,7 @@ COUNT_COLUMNS = tuple(f"count_{status}" for status in DeviceRunStatus)
 
 OPEN_RUN = f"status IN ({listed(sorted(RUN.open))})"
 OPEN_DEVICE_RUN = f"status IN ({listed(sorted(DEVICE_RUN.open))})"
+OPEN_ROLLOUT = f"rollout_state IN ({listed(sorted(ROLLOUT.open))})"
 LIVE_LEASE = f"lease_token IS NOT NULL AND {OPEN_DEVICE_RUN}"
 
 runs = Table(
@@ -62,20 +65,39 @@ runs = Table(
     optional("started_at", Time, "first device run started"),
     optional("finished_at", Time, "when it became final"),
     optional("created_by", Text, "actor"),
+    optional("rollout", JsonText, "its waves, resolved, and what a resume has accepted; NULL: all devices at once"),
+    optional("rollout_state", Text, "see core.states.ROLLOUT"),
+    optional("rollout_reason", Text, "why the rollout halted or was cut short"),
+    required("open_wave", Integer, "device runs of this wave may be claimed; 0 without a rollout", "0"),
     to_workspace(),
     belongs_to("playbook_revisions", ("playbook_id", "playbook_revision"), ("playbook_id", "revision")),
     one_of("status", RunStatus),
+    one_of("rollout_state", RolloutState),
     one_of("trigger", TRIGGERS),
     rule("seed", "seed BETWEEN 0 AND 9007199254740991"),
     rule("counts", " AND ".join(f"{name} >= 0" for name in COUNT_COLUMNS)),
     rule("count_total", f"count_total = {' + '.join(COUNT_COLUMNS)}"),
     rule("finished_at", f"(finished_at IS NULL) = ({OPEN_RUN})"),
+    rule("rollout", "(rollout IS NULL) = (rollout_state IS NULL)"),
+    rule("rollout_end", f"finished_at IS NULL OR rollout_state IS NULL OR NOT {OPEN_ROLLOUT}"),
+    index("ix_runs_rollout", "rollout_state", "id", where=OPEN_ROLLOUT),
     index("ix_runs_open", "created_at", "id", where=OPEN_RUN),
     index("ix_runs_deadline", "deadline_at", where=OPEN_RUN),
     index("ix_runs_list", "created_at", "id"),
     index("ix_runs_playbook", "playbook_id", "playbook_revision"),
     index("ix_runs_parent", "parent_run_id", where="parent_run_id IS NOT NULL"),
     comment="one playbook revision against one target",
+)
+
+run_secrets = Table(
+    "run_secrets",
+    metadata,
+    workspace(),
+    key("run_id", Text, "of which run"),
+    key("name", Text, "what {{ secrets.name }} in its steps stands for"),
+    required("sealed", Text, "the value, encrypted with the server's own key"),
+    belongs_to("runs", ("run_id",), cascade=True),
+    comment="values that only the nodes of the run get in the clear",
 )
 
 run_device_states = Table(
@@ -116,6 +138,7 @@ run_device_states = Table(
     optional("started_at", Time, "task_started"),
     optional("finished_at", Time, "when it became final"),
     optional("last_error_message", Text, "why it failed, was skipped or lost"),
+    required("wave", Integer, "of its run's rollout, from 1; 0: in none", "0"),
     belongs_to("runs", ("run_id",), cascade=True),
     belongs_to("devices", ("device_id",)),
     UniqueConstraint("workspace_id", "run_id", "device_id"),
@@ -128,7 +151,7 @@ run_device_states = Table(
     rule("started", "status NOT IN ('running', 'waiting') OR lease_token IS NOT NULL"),
     index("uq_run_device_states_lease", "lease_token", unique=True),
     index("uq_run_device_states_live", "device_id", where=LIVE_LEASE, unique=True),
-    index("ix_run_device_states_queued", "node_id", "run_id", "device_index", where="status = 'queued'"),
+    index("ix_run_device_states_queued", "node_id", "run_id", "wave", "device_index", where="status = 'queued'"),
     index("ix_run_device_states_node", "node_id", where=OPEN_DEVICE_RUN),
     index("ix_run_device_states_deadline", "deadline_at", where=OPEN_DEVICE_RUN),
     index("ix_run_device_states_expiry", "lease_expires_at", where=LIVE_LEASE),

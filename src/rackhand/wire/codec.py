@@ -55,8 +55,9 @@ _PAYLOADS: dict[str, Callable[[bytes], Any]] = {
     EventType.ARTIFACT_CREATED: msgspec.json.Decoder(messages.ArtifactCreatedPayload).decode,
     EventType.TASK_FINISHED: msgspec.json.Decoder(messages.TaskFinishedPayload).decode,
     EventType.SCAN_PROGRESS: msgspec.json.Decoder(messages.ScanProgressPayload).decode,
+    EventType.DEVICE_EVENT: msgspec.json.Decoder(messages.DeviceEventPayload).decode,
 }
-LEASED = frozenset(EventType) - {EventType.DEVICE_HEARTBEAT, EventType.SCAN_PROGRESS}
+LEASED = frozenset(EventType) - {EventType.DEVICE_HEARTBEAT, EventType.SCAN_PROGRESS, EventType.DEVICE_EVENT}
 """Event types that need a lease token and a seq."""
 
 

@@ -9,6 +9,9 @@ from typing import Any, Literal
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 PROTOCOL = 1
+SPOKEN = tuple(range(max(PROTOCOL - 1, 1), PROTOCOL + 1))
+"""What a server takes from agents: its own version and the one before, so that nodes are upgraded one after the other.
+tests/wire/protocol holds recorded messages of each; a change that they do not survive needs a new PROTOCOL."""
 MAX_BATCH = 1000
 MAX_TAIL_BYTES = 16 * 1024
 
@@ -21,6 +24,7 @@ class EventType(StrEnum):
     ARTIFACT_CREATED = "artifact_created"
     TASK_FINISHED = "task_finished"
     SCAN_PROGRESS = "scan_progress"
+    DEVICE_EVENT = "device_event"
 
 
 class Event(Struct, kw_only=True, omit_defaults=True):
@@ -33,6 +37,20 @@ class Event(Struct, kw_only=True, omit_defaults=True):
     occurred_at: str | None = None
     lease_token: str | None = None
     seq: int | None = None
+
+
+class ReportedCare(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """What the agent makes of a device's health and does about it: core.health and core.repair say what words mean."""
+
+    since_ms: int
+    reason: str | None = None
+    rung: str | None = None
+    rung_age_ms: int | None = None
+    next_rung: str | None = None
+    next_in_ms: int | None = None
+    hold: str | None = None
+    good_probes: int | None = None
+    probation_probes: int | None = None
 
 
 class ReportedDevice(Struct, kw_only=True, omit_defaults=True):
@@ -50,7 +68,18 @@ class ReportedDevice(Struct, kw_only=True, omit_defaults=True):
     battery: int | None = None
     temperature_c: float | None = None
     storage_free_mb: int | None = None
+    storage_total_mb: int | None = None
     last_error_message: str | None = None
+    care: ReportedCare | None = None
+
+
+class ReportedIncident(Struct, kw_only=True, frozen=True):
+    """A hub whose devices went at once."""
+
+    hub: str
+    age_ms: int
+    serials: list[str]
+    total: int
 
 
 class ReportedNode(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -61,11 +90,12 @@ class ReportedNode(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 class Heartbeat(Struct, kw_only=True, omit_defaults=True):
-    """`devices` absent: unchanged; present: the whole list, others are offline."""
+    """`devices` absent: unchanged; present: the whole list, others are offline, and `incidents` are all there are."""
 
     node: ReportedNode = ReportedNode()
     leases: list[str] = []
     devices: list[ReportedDevice] | UnsetType = UNSET
+    incidents: list[ReportedIncident] = []
 
 
 class TaskStartedPayload(Struct, kw_only=True):
@@ -124,6 +154,14 @@ class ScanProgressPayload(Struct, kw_only=True, omit_defaults=True):
     error_message: str | None = None
 
 
+class DeviceEventPayload(Struct, kw_only=True, omit_defaults=True):
+    """Something for a device's history; `kind` is a core.health.Happening."""
+
+    serial: str
+    kind: str
+    text: str | None = None
+
+
 class LeaseGrant(Struct, kw_only=True):
     token: str
     epoch: int
@@ -139,7 +177,8 @@ class JobDevice(Struct, kw_only=True):
 
 
 class Job(Struct, kw_only=True):
-    """One device run to execute. Steps are resolved: every one carries timeout_ms, retry_count and on_failure."""
+    """One device run to execute. Steps are resolved: every one carries timeout_ms, retry_count and on_failure.
+    Values of `secrets` are in the clear, and the node masks them in all that it reports."""
 
     lease: LeaseGrant
     run_id: str
@@ -150,6 +189,7 @@ class Job(Struct, kw_only=True):
     seed: int
     policy: dict[str, Any]
     params: dict[str, Any]
+    secrets: dict[str, str] = {}
 
 
 class ScanRequest(Struct, kw_only=True):
@@ -176,12 +216,13 @@ class Renewal(Struct, kw_only=True):
 
 
 class SingleAnswer(Struct, kw_only=True):
-    """The answer to one event; the lists belong to heartbeats."""
+    """The answer to one event; the lists belong to heartbeats: `pardoned` are serials whose quarantine people ended."""
 
     ok: bool
     duplicate: bool = False
     renewed: list[Renewal] | UnsetType = UNSET
     cancelled: list[str] | UnsetType = UNSET
+    pardoned: list[str] | UnsetType = UNSET
     server_time: str | UnsetType = UNSET
 
 

@@ -9,7 +9,7 @@ from httpx import Response
 from rackhand.engine import accounts, login_links
 from rackhand.engine.access import SYSTEM, Role
 from rackhand.engine.passwords import hash_password
-from rackhand.server.fake import Api, ServerPlace
+from rackhand.server.fake import ORIGIN, Api, ServerPlace
 from rackhand.server.session_cookie import NAME
 from rackhand.server.web.login import local_path
 
@@ -152,5 +152,23 @@ def test_logging_out_ends_the_session_and_needs_the_forms_token(server: ServerPl
             assert "You are logged out." in (await person.get("/login")).text
             assert (await copied.get("/")).status_code == 303
             assert (await api.browser().post("/logout")).status_code == 303
+
+    asyncio.run(story())
+
+
+def test_a_login_has_a_new_session_and_ends_the_one_that_was_planted(server: ServerPlace) -> None:
+    async def story() -> None:
+        async with server.open() as api:
+            await api.make("/api/users", {"name": "kim", "password": "correct horse battery"})
+            browser = await api.person(name="attacker")
+            planted = browser.client.cookies[NAME]
+            typed = {"/name": "kim", "/password": "correct horse battery"}
+            answer = await browser.client.post("/login", data=typed, headers={"Origin": ORIGIN})
+
+            assert answer.status_code == 303
+            fresh = answer.cookies[NAME]
+            assert fresh != planted
+            assert (await api.browser(planted).get("/api/runs")).status_code == 401
+            assert (await api.browser(fresh).get("/api/runs")).status_code == 200
 
     asyncio.run(story())

@@ -79,15 +79,20 @@ class LogFile:
     def __init__(self, path: Path, ctx: Context) -> None:
         self._file = path.open("wb")
         self._emit = ctx.emit
+        self._masked = ctx.mask.stream()
         self._left = MAX_LOG_BYTES
 
     def add(self, data: bytes) -> None:
         self._emit(data)
-        self._file.write(data[: self._left])
-        self._left -= min(self._left, len(data))
+        self._write(self._masked.add(data))
 
     def close(self) -> None:
+        self._write(self._masked.flush())
         self._file.close()
+
+    def _write(self, data: bytes) -> None:
+        self._file.write(data[: self._left])
+        self._left -= min(self._left, len(data))
 
 
 def file_name(remote: str) -> str:

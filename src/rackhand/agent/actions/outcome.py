@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rackhand.agent.adb.device import AdbDevice
+from rackhand.core.masking import Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Context:
 
     `file` gives the local path of a file by its sha256; `folder` takes produced files (one folder per attempt);
     `emit` sees output as it comes; `facts` are the template values by name (`params.x`, `device.index`,
-    `device.label`, `run.id`); `deadline` is in the event loop's time, filled in by `perform`.
+    `device.label`, `run.id`, `secrets.x`); `mask` hides the last ones in files
+    that an action writes; `deadline` is in the event loop's time, filled in by `perform`.
     """
 
     device: AdbDevice
@@ -50,6 +52,7 @@ class Context:
     emit: Callable[[bytes], None]
     timeout_ms: int
     facts: Mapping[str, str] = field(default_factory=dict)
+    mask: Mask = field(default_factory=Mask)
     poll_ms: int = 1_000
     deadline: float = 0.0
 

@@ -22,7 +22,7 @@ _WINDOW = Text(min=2, max=4, pattern=WINDOW_PATTERN, hint="hours or days, such a
     ),
 )
 async def get_dashboard(request: Request, room: Room) -> Response:
-    return answer(await room.db.read(dashboard.read, read_query(request)["window"]))
+    return answer(await room.db.read(dashboard.read, read_query(request)["window"], room.disks.spaces()))
 
 
 handlers = [get_dashboard]

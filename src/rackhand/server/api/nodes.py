@@ -73,7 +73,9 @@ async def remove(request: Request, node_id: FromPath[str], room: Room) -> Litest
     **operation("A new token; the old one dies at once", role=Role.ADMIN, answers={200: EnrolledNode}),
 )
 async def rotate(request: Request, node_id: FromPath[str], room: Room) -> Response:
-    return answer(await room.db.write(enrolment.rotate, actor_of(request), node_id))
+    rotated = await room.db.write(enrolment.rotate, actor_of(request), node_id)
+    room.wakeups.wake(node_id)  # an open poll with the old token ends now
+    return answer(rotated)
 
 
 @post(

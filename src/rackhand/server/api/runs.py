@@ -6,9 +6,10 @@ from litestar import get, post
 from litestar.params import FromPath
 
 from rackhand.core.schema import Choice, Field, Integer, Text
-from rackhand.engine import exports, reruns, run_views, runs
+from rackhand.engine import exports, reruns, rollouts, run_views, runs
 from rackhand.engine.access import Role, audit
 from rackhand.engine.paging import decode_cursor, encode_cursor
+from rackhand.engine.rollouts import Moved, RolloutAnswer
 from rackhand.engine.run_requests import RUN_REQUEST
 from rackhand.engine.run_views import DeviceRunDetail, LogPage, RunDetail, RunPage
 from rackhand.engine.runs import Created, CreatedRun, Origin, PlanView, Stopped
@@ -27,6 +28,7 @@ from rackhand.server.contract import (
 from rackhand.server.render import to_json
 from rackhand.server.room import Room
 from rackhand.store.db import Tx
+from rackhand.store.run_secrets import Sealed
 
 _TRIGGERS = {"ui": "ui", "cli": "cli"}
 _FILTERS = {
@@ -37,16 +39,11 @@ _FILTERS = {
 _EXPORT_TYPES = {"junit": "application/xml", "csv": "text/csv", "json": "application/json"}
 
 
-def _origin(request: Request) -> Origin:
-    """The trigger that the caller names (X-Rackhand-Client: ui or cli), and the actor."""
+def _origin(request: Request, sealed: dict[str, Sealed]) -> Origin:
+    """The trigger that the caller names (X-Rackhand-Client: ui or cli), the actor, and the request's secrets."""
     trigger = _TRIGGERS.get(request.headers.get("x-rackhand-client", ""), "api")
-    return Origin(trigger, actor_of(request).name)
-
-
-def _create(tx: Tx, request: Request, body: dict[str, Any]) -> Created:
-    created = runs.create_run(tx, body, _origin(request))
-    audit(tx, actor_of(request), "run.create", f"run:{created.view.id}", {"target": body["target"]})
-    return created
+    actor = actor_of(request)
+    return Origin(trigger, actor.name, remote_addr=actor.remote_addr, sealed=sealed)
 
 
 @post(
@@ -63,8 +60,7 @@ def _create(tx: Tx, request: Request, body: dict[str, Any]) -> Created:
 )
 async def create(request: Request, room: Room) -> Response:
     body = await read_body(request)
-    created = await room.db.write(_create, request, body)
-    room.wakeups.wake_all(created.wake)
+    created = await room.begin(runs.create_run, body, _origin(request, room.vault.seal(body["secrets"])))
     return answer(created.view, 201)
 
 
@@ -133,10 +129,39 @@ async def stop(request: Request, room: Room, run_id: FromPath[str]) -> Response:
     return answer(stopped.view)
 
 
+def _resume(tx: Tx, request: Request, run_id: str) -> Moved:
+    audit(tx, actor_of(request), "run.rollout_resume", f"run:{run_id}")
+    return rollouts.resume(tx, run_id)
+
+
+@post(
+    "/api/runs/{run_id:str}/rollout/resume",
+    **operation("Let a halted rollout go on", role=Role.OPERATOR, answers={200: RolloutAnswer}, errors=(409,)),
+)
+async def resume(request: Request, room: Room, run_id: FromPath[str]) -> Response:
+    moved = await room.db.write(_resume, request, run_id)
+    room.wakeups.wake_all(moved.wake)
+    return answer(moved.view)
+
+
+def _abort(tx: Tx, request: Request, room: Room, run_id: str) -> Moved:
+    audit(tx, actor_of(request), "run.rollout_abort", f"run:{run_id}")
+    return rollouts.abort(tx, run_id, room.periods)
+
+
+@post(
+    "/api/runs/{run_id:str}/rollout/abort",
+    **operation("End a rollout and stop its run", role=Role.OPERATOR, answers={200: RolloutAnswer}, errors=(409,)),
+)
+async def abort(request: Request, room: Room, run_id: FromPath[str]) -> Response:
+    moved = await room.db.write(_abort, request, room, run_id)
+    room.wakeups.wake_all(moved.wake)
+    return answer(moved.view)
+
+
 def _rerun(tx: Tx, request: Request, run_id: str, body: dict[str, Any]) -> Created:
-    created = reruns.rerun(tx, run_id, body, actor_of(request).name)
-    audit(tx, actor_of(request), "run.rerun", f"run:{created.view.id}", {"parent": run_id})
-    return created
+    actor = actor_of(request)
+    return reruns.rerun(tx, run_id, body, actor.name, actor.remote_addr)
 
 
 @post(
@@ -153,8 +178,7 @@ def _rerun(tx: Tx, request: Request, run_id: str, body: dict[str, Any]) -> Creat
 )
 async def rerun(request: Request, room: Room, run_id: FromPath[str]) -> Response:
     body = await read_body(request)
-    created = await room.db.write(_rerun, request, run_id, body)
-    room.wakeups.wake_all(created.wake)
+    created = await room.begin(_rerun, request, run_id, body)
     return answer(created.view, 201)
 
 
@@ -208,4 +232,7 @@ async def device_log(request: Request, room: Room, run_id: FromPath[str], index:
     return answer(await room.db.read(run_views.get_log, run_id, index, query["after"], query["limit"]))
 
 
-handlers: list[Any] = [create, plan, list_runs, detail, stop, rerun, export, device_detail, device_log]
+handlers: list[Any] = [
+    *(create, plan, list_runs, detail, stop, resume, abort, rerun, export),
+    *(device_detail, device_log),
+]

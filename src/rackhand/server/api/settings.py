@@ -1,4 +1,4 @@
-"""Routes of the workspace's own settings: policy defaults and retention. Settings of a server process are elsewhere."""
+"""Routes of the workspace's own settings: policy defaults, limits, retention. Those of a process are elsewhere."""
 
 from typing import Any
 
@@ -11,7 +11,10 @@ from rackhand.server.contract import Request, Response, actor_of, answer, operat
 from rackhand.server.room import Room
 
 
-@get("/api/settings", **operation("Policy defaults and retention", role=Role.VIEWER, answers={200: Preferences}))
+@get(
+    "/api/settings",
+    **operation("Policy defaults, retention, and limits of devices", role=Role.VIEWER, answers={200: Preferences}),
+)
 async def read(room: Room) -> Response:
     return answer(await room.db.read(preferences.read))
 
@@ -19,7 +22,7 @@ async def read(room: Room) -> Response:
 @put(
     "/api/settings",
     **operation(
-        "Replace the policy defaults, the retention, or both",
+        "Replace the policy defaults, the retention, the limits of devices, or several of them",
         role=Role.ADMIN,
         body=PREFERENCES,
         answers={200: Preferences},

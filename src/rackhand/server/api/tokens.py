@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from rackhand.core.schema import Choice, Field, Integer, Record, Text
 from rackhand.engine import tokens
-from rackhand.engine.access import Role
+from rackhand.engine.access import Role, Scope
 from rackhand.engine.tokens import IssuedToken, TokenList
 from rackhand.server.contract import Request, Response, actor_of, answer, answer_empty, operation, read_body
 from rackhand.server.room import Room
@@ -17,6 +17,7 @@ TOKEN = Record(
     {
         "name": Text(1, 200),
         "role": Choice(tuple(Role)),
+        "scope": Field(Choice(tuple(Scope)), Scope.FULL.value),
         "expires_in_s": Field(Integer(1, _TEN_YEARS_S), None),
     }
 )

@@ -14,11 +14,13 @@ from litestar.params import FromPath
 from rackhand.core.errors import Conflict, FieldError, Invalid, Malformed, NotAllowed
 from rackhand.core.message import Message
 from rackhand.core.schema import Field, Integer, ListOf, Record, Text
-from rackhand.engine import artifacts, files, work
+from rackhand.engine import access, artifacts, files, work
 from rackhand.engine.artifacts import StoredArtifact
 from rackhand.engine.callbacks import Reply
 from rackhand.engine.callbacks import Request as CallbackRequest
 from rackhand.engine.folding import Item
+from rackhand.server import logs
+from rackhand.server.auth import credential, hash_token
 from rackhand.server.content import serve
 from rackhand.server.contract import (
     NODE,
@@ -31,8 +33,10 @@ from rackhand.server.contract import (
     read_body,
     require_type,
 )
-from rackhand.server.room import Room
+from rackhand.server.room import Parts, Room
+from rackhand.store.artifacts import storage_key
 from rackhand.store.blobs import key_of
+from rackhand.store.db import Tx
 from rackhand.wire import codec
 from rackhand.wire.messages import BatchAnswer, BatchResult, EventType, PullAnswer, SingleAnswer
 
@@ -44,10 +48,8 @@ PULL = Record(
         "held": Field(ListOf(Text(1, 64), max=5000), []),
     }
 )
-_LOOK_AGAIN_S = 3.0
-"""How soon a long poll sees work that another replica made: wake-ups stay within one process."""
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]{44}):", re.ASCII)
-_NOT_LEASED = frozenset({EventType.DEVICE_HEARTBEAT, EventType.SCAN_PROGRESS})
+_NOT_LEASED = frozenset(EventType) - codec.LEASED
 
 
 def _own_node(request: Request, node_id: str) -> str:
@@ -73,11 +75,19 @@ async def pull(request: Request, room: Room) -> Response:
     deadline = loop.time() + min(body["wait_ms"], room.periods.pull_wait_ms) / 1000
     with room.wakeups.ticket(node_id) as ticket:
         while True:
-            found = await room.db.write(work.pull, node_id, body["max_jobs"], body["held"], room.periods)
+            found = await room.db.write(_pull, request, body, room)
             left = deadline - loop.time()
+            for job in found.jobs:
+                room.vault.open(job)
             if found.jobs or found.scans or found.cancelled or left <= 0 or room.wakeups.is_closed:
                 return answer(msgspec.json.encode(found))
-            await ticket.wait(min(left, _LOOK_AGAIN_S) if room.db.dialect == "postgresql" else left)
+            await ticket.wait(min(left, room.wakeups.patience_s))
+
+
+def _pull(tx: Tx, request: Request, body: dict[str, Any], room: Parts) -> PullAnswer:
+    """Looks at the token again each time: one that was revoked while the poll was open gets nothing any more."""
+    access.require_node_token(tx, body["node_id"], hash_token(credential(request) or ""))
+    return work.pull(tx, body["node_id"], body["max_jobs"], body["held"], room.periods)
 
 
 @post(
@@ -127,6 +137,7 @@ def _single(reply: Reply) -> SingleAnswer:
     single = SingleAnswer(ok=True, duplicate=result.status == "duplicate")
     if reply.server_time:
         single.renewed, single.cancelled = list(reply.renewed), list(reply.cancelled)
+        single.pardoned = list(reply.pardoned)
         single.server_time = reply.server_time
     return single
 
@@ -152,15 +163,20 @@ def _batch(reply: Reply) -> BatchAnswer:
 async def upload(request: Request, room: Room, artifact_id: FromPath[str]) -> Response:
     node_id = actor_of(request).node_id or ""
     row = await room.db.read(artifacts.declared, node_id, artifact_id)
+    logs.bind(run_id=row.run_id, device=row.device_index)
     if row.status == "stored":
         return answer(StoredArtifact(row.id, "stored", row.size))
     digest = _digest(request)
     if row.sha256 is not None and digest not in (None, row.sha256):
         raise Invalid([FieldError("/headers/Content-Digest", "is not the digest that was declared")])
-    key = f"{row.run_id}/{row.device_index}/a{row.id}"  # an id may begin with a hyphen, a key may not
+    key = storage_key(row.run_id, row.device_index, row.id)
     most = min(row.size, room.settings.max_artifact_bytes)
     blob = await room.artifacts.put(key, request.stream(), max_size=most, expected_sha256=row.sha256)
-    is_new = await room.db.write(artifacts.finish_upload, artifact_id, blob.key, blob.size)
+    try:
+        is_new = await room.db.write(artifacts.finish_upload, artifact_id, blob.key, blob.size)
+    except Conflict:  # its time or its run ended meanwhile: nothing names the content any more
+        await room.artifacts.delete(blob.key)
+        raise
     return answer(StoredArtifact(row.id, "stored", blob.size), 201 if is_new else 200)
 
 

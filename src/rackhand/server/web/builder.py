@@ -12,6 +12,7 @@ from litestar import get, post
 from rackhand.core import template
 from rackhand.core.assets import KINDS
 from rackhand.core.errors import Invalid, NotFound
+from rackhand.core.masking import MASK
 from rackhand.core.schema import Field, Integer, Text, parse
 from rackhand.core.target import format_indexes
 from rackhand.engine import catalog, drafts, enrolment
@@ -112,6 +113,10 @@ class BuilderView:
         """The placeholders `{{ params.x }}` of the steps with what was typed for them."""
         return values_of(self.draft)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return secrets_of(self.draft)
+
     def run(self, *keys: str) -> str:
         return text_at(self.draft.run, *keys)
 
@@ -122,9 +127,13 @@ class BuilderView:
 
 
 def values_of(draft: Draft) -> tuple[tuple[str, str], ...]:
-    names = {name for step in draft.steps for name in template.placeholders(below(step, "params"))}
-    own = sorted(name.removeprefix("params.") for name in names if name.startswith("params."))
+    own = template.names_of([below(step, "params") for step in draft.steps], "params")
     return tuple((name, text_at(draft.run, "params", name)) for name in own)
+
+
+def secrets_of(draft: Draft) -> tuple[str, ...]:
+    """The names of `{{ secrets.x }}`; what was typed for them is never shown again."""
+    return template.names_of([below(step, "params") for step in draft.steps], "secrets")
 
 
 async def load(room: Room, request: Request, draft: Draft | None = None, plan: Plan | None = None) -> BuilderView:
@@ -213,7 +222,9 @@ async def plan_of(room: Room, request: Request, draft: Draft) -> Plan:
     """What running the draft would do now; what stands in the way is a part of the answer."""
     locale = locale_of(request)
     try:
-        body = parse(drafts.PLAN, drafted.to_body(draft, await known_of(room, draft)))
+        wanted = drafted.to_body(draft, await known_of(room, draft))
+        wanted["run"]["secrets"] = dict.fromkeys(secrets_of(draft), MASK)  # a plan needs none
+        body = parse(drafts.PLAN, wanted)
         view = await room.db.read(drafts.plan, body)
     except (Invalid, NotFound) as error:
         texts = errors_by_field(error).values() or [error.detail]
@@ -275,7 +286,7 @@ async def preview(request: Request, room: Room) -> Response:
     """The plan card, as the script asks for it after a change."""
     draft, _ = await read_draft(request)
     plan = await plan_of(room, request, draft)
-    return render(request, "builder/_plan.html", plan=plan, values=values_of(draft))
+    return render(request, "builder/_plan.html", plan=plan, values=values_of(draft), secrets=secrets_of(draft))
 
 
 @get("/playbooks/step", **page(role=Role.OPERATOR, query={"asset_id": Text(1, 64), "index": Field(Integer(0, 200), 0)}))

@@ -17,6 +17,7 @@ from rackhand.core.errors import FieldError, Invalid, RackhandError
 from rackhand.core.schema import Choice, Field, Integer, Record, Text
 from rackhand.engine import catalog, command_pages, files
 from rackhand.engine.access import Role
+from rackhand.engine.command_pages import TrialValues
 from rackhand.server.contract import Request, Response, actor_of, read_query
 from rackhand.server.room import Parts, Room
 from rackhand.server.web.commands import HERE, table_page
@@ -111,14 +112,13 @@ async def try_it(request: Request, room: Room, asset_id: FromPath[str]) -> Respo
     """Run the command as it is saved on one device."""
     form = await typed(request)
     try:
-        index, params = _trial_of(form)
-        created = await room.db.write(command_pages.try_command, actor_of(request), asset_id, index, params)
+        index, values = _trial_of(form, room)
+        created = await room.begin(command_pages.try_command, actor_of(request), asset_id, index, values)
     except Invalid as error:
         moved = [_at_field(each) for each in error.errors]
         return await _again(request, room, asset_id, Invalid(moved), form)
     except RackhandError as error:
         return await _again(request, room, asset_id, error, form)
-    room.wakeups.wake_all(created.wake)
     return redirect(request, f"{HERE}/{asset_id}/tries/{created.view.id}/{index}")
 
 
@@ -133,11 +133,14 @@ async def show_trial(
     return await _panel(request, room, _TRIAL, **values | {"command": view.asset, "here": here})
 
 
-def _trial_of(form: FormValues) -> tuple[int, dict[str, str]]:
+def _trial_of(form: FormValues, room: Parts) -> tuple[int, TrialValues]:
     index = number(form.get("/index", ""))
     if not isinstance(index, int) or Integer(1, 2**31 - 1).check(index, "/index", []) is None:
         raise Invalid([FieldError("/index", "must be the number of a device")])
-    return index, {name[8:]: text for name, text in form.items() if name.startswith("/values/") and text}
+    params = {name[8:]: text for name, text in form.items() if name.startswith("/values/") and text}
+    secrets = {name[9:]: text for name, text in form.items() if name.startswith("/secrets/") and text}
+    sealed = room.vault.seal(secrets)
+    return index, TrialValues(params, secrets, sealed)
 
 
 def _at_field(error: FieldError) -> FieldError:
@@ -145,8 +148,9 @@ def _at_field(error: FieldError) -> FieldError:
     placeholder = str(error.values.get("name", ""))
     if error.path.startswith("/target"):
         return FieldError("/index", error.template, error.values)
-    if error.path.startswith("/steps") and placeholder.startswith("params."):
-        return FieldError(f"/values/{placeholder.removeprefix('params.')}", error.template, error.values)
+    for kind, field in (("params.", "/values/"), ("secrets.", "/secrets/")):
+        if error.path.startswith("/steps") and placeholder.startswith(kind):
+            return FieldError(field + placeholder.removeprefix(kind), error.template, error.values)
     return error
 
 

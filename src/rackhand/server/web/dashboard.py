@@ -29,7 +29,7 @@ _SEVERITIES = {"critical": N_("Critical"), "warning": N_("Warning"), "info": N_(
 @get("/", **page(role=Role.VIEWER))
 async def dashboard(request: Request, room: Room) -> Response:
     """The whole page; it asks for itself every 15 s and swaps what changed."""
-    view = await room.db.read(figures.read)
+    view = await room.db.read(figures.read, spaces=room.disks.spaces())
     racks = await room.db.read(fleet_racks)
     busiest = max(view.series, key=lambda hour: hour.failed_steps)
     return render(
@@ -53,7 +53,7 @@ async def dashboard(request: Request, room: Room) -> Response:
 async def act(request: Request, room: Room) -> Response:
     """Do the one thing that solves an entry of the to-do list; the entry is looked up again first."""
     wanted = await read_form(request, _DO)
-    view = await room.db.read(figures.read)
+    view = await room.db.read(figures.read, spaces=room.disks.spaces())
     item = _find(view.todo, wanted)
     done = await todo_actions.act(room, actor_of(request), item)
     return redirect(request, done.location, say(request, done.notice))

@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from rackhand.core.errors import Conflict, FieldError, Invalid, RackhandError
 from rackhand.core.schema import Choice, Field, Record, Text, parse
 from rackhand.engine import device_pages, devices, runs
-from rackhand.engine.access import Actor, Role, audit
+from rackhand.engine.access import Actor, Role
 from rackhand.engine.devices import DEVICE_CHANGE, QUARANTINE, RELEASE
 from rackhand.engine.run_requests import RUN_REQUEST
 from rackhand.engine.runs import Created, Origin
@@ -121,10 +121,9 @@ async def do(request: Request, room: Room, index: FromPath[int]) -> Response:
     form = await typed(request)
     try:
         body = await read_form(request, _DO)
-        created = await room.db.write(_start, actor_of(request), index, body)
+        await room.begin(_start, actor_of(request), index, body)
     except RackhandError as error:
         return await _again(request, room, index, error, form)
-    room.wakeups.wake_all(created.wake)
     return redirect(request, f"/devices/{index}", say(request, N_("Started; it is the first of the runs below.")))
 
 
@@ -136,9 +135,8 @@ def _start(tx: Tx, actor: Actor, index: int, body: dict[str, Any]) -> Created:
         "steps": [{"kind": body["kind"], "params": params}],
         "target": {"scope": "indexes", "indexes": str(index)},
     }
-    created = runs.create_run(tx, parse(RUN_REQUEST, wanted), Origin("adhoc", actor.name))
-    audit(tx, actor, "run.create", f"run:{created.view.id}", {"target": wanted["target"], "steps": wanted["steps"]})
-    return created
+    origin = Origin("adhoc", actor.name, remote_addr=actor.remote_addr)
+    return runs.create_run(tx, parse(RUN_REQUEST, wanted), origin)
 
 
 async def _again(request: Request, room: Room, index: int, error: RackhandError, form: FormValues) -> Response:

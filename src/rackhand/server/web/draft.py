@@ -194,12 +194,29 @@ def kind_of(step: dict[str, Any], known: Known) -> str | None:
 
 def _run(run: dict[str, Any]) -> dict[str, Any]:
     params = {name: text for name, text in below(run, "params").items() if isinstance(text, str)}
-    body: dict[str, Any] = {"target": _target(below(run, "target")), "params": params}
+    secrets = {name: text for name, text in below(run, "secrets").items() if isinstance(text, str) and text}
+    body: dict[str, Any] = {"target": _target(below(run, "target")), "params": params, "secrets": secrets}
     policy = _policy(below(run, "policy"))
     if policy:
         body["policy"] = policy
-    if text_at(run, "seed"):
-        body["seed"] = number(text_at(run, "seed"))
+    if below(run, "rollout").get("on") == "true":
+        body["rollout"] = _rollout(below(run, "rollout"))
+    seed = text_at(run, "seed") or (text_at(run, "planned_seed") if "rollout" in body else "")
+    if seed:
+        body["seed"] = number(seed)
+    return body
+
+
+def _rollout(rollout: dict[str, Any]) -> dict[str, Any]:
+    """`1, 10%, 100%` and a share in percent; what was left empty is the default."""
+    body: dict[str, Any] = {"auto": text_at(rollout, "by_hand") != "true"}
+    waves = [part.strip() for part in text_at(rollout, "waves").split(",")]
+    if any(waves):
+        body["waves"] = [number(wave) for wave in waves]
+    percent = text_at(rollout, "max_failed_percent")
+    if percent:
+        value = number(percent)
+        body["max_failed_ratio"] = value if isinstance(value, str) else value / 100
     return body
 
 

@@ -29,11 +29,11 @@ def local_path(given: str) -> str:
 
 
 @get("/login", **page(role=PUBLIC, query={"next": Field(Text(0, 2000), "/")}))
-async def show(request: Request) -> Response:
+async def show(request: Request, room: Room) -> Response:
     onward = local_path(request.query_params.get("next", "/"))
     if await session_cookie.find(request) is not None:
         return redirect(request, onward)
-    return render(request, _TEMPLATE, onward=onward)
+    return render(request, _TEMPLATE, onward=onward, provider=room.provider_name)
 
 
 @post("/login", **page(role=PUBLIC))
@@ -44,7 +44,7 @@ async def log_in(request: Request, room: Room) -> Response:
         body = parse(_LOGIN, await read_unchecked(request))
         cookie = await logins.log_in(request, room, body["name"], body["password"])
     except RackhandError as error:
-        return render_again(request, _TEMPLATE, error, form, onward=onward)
+        return render_again(request, _TEMPLATE, error, form, onward=onward, provider=room.provider_name)
     answer = redirect(request, onward)
     session_cookie.set_cookie(request, answer, cookie)
     return answer

@@ -64,8 +64,7 @@ async def _save(request: Request, room: Room, draft: Draft) -> Response:
 
 async def _run(request: Request, room: Room, draft: Draft) -> Response:
     body = parse(drafts.RUN, drafted.to_body(draft, await builder.known_of(room, draft)))
-    created = await room.db.write(drafts.run, actor_of(request), body)
-    room.wakeups.wake_all(created.wake)
+    created = await room.begin(drafts.run, actor_of(request), body, room.vault.seal(body["run"]["secrets"]))
     return redirect(request, f"/runs/{created.view.id}")
 
 

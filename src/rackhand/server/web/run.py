@@ -7,9 +7,12 @@ from litestar.params import FromPath
 
 from rackhand.core.errors import RackhandError
 from rackhand.core.schema import Field, Integer
-from rackhand.engine import racks, reruns, run_pages, run_views, runs
+from rackhand.core.target import format_indexes
+from rackhand.engine import racks, reruns, rollouts, run_pages, run_views, runs
 from rackhand.engine.access import Actor, Role, audit
+from rackhand.engine.rollouts import Moved
 from rackhand.engine.run_pages import RunPage
+from rackhand.engine.run_views import RunDetail
 from rackhand.engine.runs import Created, Stopped
 from rackhand.server.contract import Request, Response, actor_of, read_query
 from rackhand.server.room import Parts, Room
@@ -58,9 +61,17 @@ async def run_page(request: Request, room: Parts, run_id: str, number: int = 1) 
         "number_of_page": number,
         "trigger": TRIGGERS.get(view.detail.run.trigger, view.detail.run.trigger),
         "outcomes": [name for name in reruns.OUTCOMES if view.detail.counts[name]],
+        "waves": [wave for wave in view.detail.waves if wave.wave],
+        "wave_indexes": _wave_indexes(view.detail),
         "opened": None,
         "is_poll": is_fragment(request),
     }
+
+
+def _wave_indexes(detail: RunDetail) -> dict[int, str]:
+    """`3,7-9`: the devices of each wave."""
+    cells = detail.heatmap.devices
+    return {wave.wave: format_indexes(c.index for c in cells if c.wave == wave.wave) for wave in detail.waves}
 
 
 def _draw(request: Request, view: RunPage) -> Any:
@@ -97,23 +108,44 @@ def _stop(tx: Tx, actor: Actor, run_id: str, room: Parts) -> Stopped:
     return runs.stop_run(tx, run_id, room.periods)
 
 
+@post("/runs/{run_id:str}/rollout/resume", **page(role=Role.OPERATOR))
+async def resume(request: Request, room: Room, run_id: FromPath[str]) -> Response:
+    moved = await room.db.write(_resume, actor_of(request), run_id)
+    room.wakeups.wake_all(moved.wake)
+    return redirect(request, f"/runs/{run_id}", say(request, N_("The rollout goes on.")))
+
+
+def _resume(tx: Tx, actor: Actor, run_id: str) -> Moved:
+    audit(tx, actor, "run.rollout_resume", f"run:{run_id}")
+    return rollouts.resume(tx, run_id)
+
+
+@post("/runs/{run_id:str}/rollout/abort", **page(role=Role.OPERATOR))
+async def abort(request: Request, room: Room, run_id: FromPath[str]) -> Response:
+    moved = await room.db.write(_abort, actor_of(request), run_id, room)
+    room.wakeups.wake_all(moved.wake)
+    return redirect(request, f"/runs/{run_id}", say(request, N_("The rollout is aborted: what is queued is stopped.")))
+
+
+def _abort(tx: Tx, actor: Actor, run_id: str, room: Parts) -> Moved:
+    audit(tx, actor, "run.rollout_abort", f"run:{run_id}")
+    return rollouts.abort(tx, run_id, room.periods)
+
+
 @post("/runs/{run_id:str}/rerun", **page(role=Role.OPERATOR, once=True))
 async def rerun(request: Request, room: Room, run_id: FromPath[str]) -> Response:
     form = await typed(request)
     try:
         body = await read_form(request, reruns.RERUN)
-        created = await room.db.write(_rerun, actor_of(request), run_id, body)
+        created = await room.begin(_rerun, actor_of(request), run_id, body)
     except RackhandError as error:
         await room.db.read(run_views.get_rev, run_id)
         return render_again(request, "run/run.html", error, form, **await run_page(request, room, run_id))
-    room.wakeups.wake_all(created.wake)
     return redirect(request, f"/runs/{created.view.id}", say(request, N_("The rerun has started.")))
 
 
 def _rerun(tx: Tx, actor: Actor, run_id: str, body: dict[str, Any]) -> Created:
-    created = reruns.rerun(tx, run_id, body, actor.name)
-    audit(tx, actor, "run.rerun", f"run:{created.view.id}", {"parent": run_id})
-    return created
+    return reruns.rerun(tx, run_id, body, actor.name, actor.remote_addr)
 
 
-handlers: list[Any] = [show, stop, rerun]
+handlers: list[Any] = [show, stop, resume, abort, rerun]

@@ -48,6 +48,9 @@ def _body(body: dict[str, Any], form: dict[str, str]) -> dict[str, Any]:
     retention = body.get("retention")
     if isinstance(retention, dict):
         body = body | {"retention": {name: value for name, value in retention.items() if value != ""}}
+    limits = body.get("limits")
+    if isinstance(limits, dict):
+        body = body | {"limits": {name: value for name, value in limits.items() if value != ""}}
     return body
 
 

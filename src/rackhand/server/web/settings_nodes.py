@@ -80,6 +80,7 @@ async def enrol(request: Request, room: Room) -> Response:
 @post(_HERE + "/{node_id:str}/rotate", **page(role=Role.ADMIN))
 async def rotate(request: Request, room: Room, node_id: FromPath[str]) -> Response:
     node = await room.db.write(enrolment.rotate, actor_of(request), node_id)
+    room.wakeups.wake(node_id)  # an open poll with the old token ends now
     return await _page(request, room, fresh=node, commands=commands(_server(request), node))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rackhand.core.errors import NotAllowed, NotFound
 from rackhand.core.schema import parse
 from rackhand.engine import devices, enrolment, reruns, scans
-from rackhand.engine.access import Actor, Role, audit
+from rackhand.engine.access import Actor, Role
 from rackhand.engine.runs import Created
 from rackhand.engine.todo import Todo
 from rackhand.server.room import Parts
@@ -41,6 +41,8 @@ def _page_of(item: Todo) -> str:
     kind, _, name = item.subject.partition(":")
     if kind == "node":
         return f"/settings/nodes#{name}"
+    if kind == "server":
+        return "/runs" if name == "clock" else "/settings"
     if kind == "run":
         return f"/runs/{name}"
     return f"/devices/{name}" if kind == "device" and name.isdigit() else "/devices"
@@ -48,16 +50,13 @@ def _page_of(item: Todo) -> str:
 
 async def _rerun(parts: Parts, actor: Actor, item: Todo) -> Done:
     run_id = item.action.path.split("/")[3]
-    created = await parts.db.write(_rerun_in, actor, run_id)
-    parts.wakeups.wake_all(created.wake)
+    created = await parts.begin(_rerun_in, actor, run_id)
     return Done(f"/runs/{created.view.id}", N_("Started again on the devices that failed."))
 
 
 def _rerun_in(tx: Tx, actor: Actor, run_id: str) -> Created:
     body = parse(reruns.RERUN, {"outcomes": ["failed", "lost"]})
-    created = reruns.rerun(tx, run_id, body, actor.name)
-    audit(tx, actor, "run.rerun", f"run:{created.view.id}", {"parent": run_id})
-    return created
+    return reruns.rerun(tx, run_id, body, actor.name, actor.remote_addr)
 
 
 async def _scan(parts: Parts, actor: Actor, item: Todo) -> Done:
@@ -103,6 +102,7 @@ _ACTS: dict[str, Act] = {
     "device_error": _rerun,
     "devices_offline": _scan,
     "unregistered": _scan,
+    "hub_incident": _scan,
     "conflict": _resolve,
     "quarantined": _release,
     "no_index": _give_index,

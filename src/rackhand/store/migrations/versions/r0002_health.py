@@ -1,0 +1,19 @@
+"""Device health: what agents make of their devices, their history, and incidents of hubs."""
+
+from pathlib import Path
+
+from alembic import op
+
+from rackhand.store.ddl import split
+
+revision = "0002"
+down_revision = "0001"
+
+_SQL_DIR = Path(__file__).parent.parent / "sql"
+
+
+def upgrade() -> None:
+    conn = op.get_bind()
+    script = (_SQL_DIR / f"r{revision}_{conn.dialect.name}.sql").read_text(encoding="utf-8")
+    for statement in split(script):
+        conn.exec_driver_sql(statement)

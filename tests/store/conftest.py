@@ -1,0 +1,92 @@
+"""The fixture `live`: a database and its contents after some use, by the product's own use cases."""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from rackhand.core.lease import Periods
+from rackhand.core.schema import parse
+from rackhand.engine import (
+    accounts,
+    artifacts,
+    files,
+    idempotency,
+    login_links,
+    presets,
+    reruns,
+    scans,
+    sessions,
+    tokens,
+)
+from rackhand.engine.access import SYSTEM
+from rackhand.engine.fake import Lab, phone
+from rackhand.engine.idempotency import Claim
+from rackhand.store import jobs
+from rackhand.store.backup import Place
+from rackhand.store.fake import FakeClock
+from rackhand.wire.messages import Job
+
+SCRIPT, SHOT = b"echo installed\n", b"\x89PNG a screenshot" * 100
+Live = Callable[[Place, FakeClock], Awaitable[None]]
+
+
+async def once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+@pytest.fixture(scope="session")
+def live() -> Live:
+    async def story(place: Place, clock: FakeClock) -> None:
+        lab = Lab(place.db, clock)
+        await people(lab)
+        blob = await place.files.put(None, once(SCRIPT), max_size=100)
+        await lab.db.write(files.register, SYSTEM, blob.sha256, blob.size, "설치.sh", "text/x-sh")
+        phones = await lab.node("PC-01", 3, battery=41, temperature_c=36.5)
+        await lab.node("PC-02", 2)
+        await lab.sweep(after_ms=61_000)
+        await lab.beat("PC-01", phones)
+        await lab.beat("PC-02", [phone("PC-01-S001"), phone(None)])
+        await lab.db.write(scans.create, SYSTEM, {"node_id": None}, Periods())
+        await runs(lab, place)
+        await lab.db.write(jobs.take, "history", 7, "here:1")
+
+    return story
+
+
+async def people(lab: Lab) -> None:
+    user = await lab.db.write(accounts.create_user, SYSTEM, "Kim", "operator", "not a hash")
+    await lab.db.write(sessions.open_session, user.id, user_agent="a browser")
+    await lab.db.write(login_links.make_link)
+    await lab.db.write(tokens.issue_token, SYSTEM, {"name": "CI", "role": "viewer", "scope": "full", "expires_in_s": None})
+    await lab.db.write(presets.register_presets, SYSTEM)
+    claim = Claim("kim POST /api/runs", "key", "hash")
+    await lab.db.write(idempotency.begin, claim)
+    await lab.db.write(idempotency.finish, claim, 201, '{"id": "…"}'.encode())
+
+
+async def runs(lab: Lab, place: Place) -> None:
+    """A run that partly fails, with a screenshot, and two reruns of which each names the one before."""
+    step = {"kind": "shell", "params": {"command": "echo {{ params.x }}"}, "effect": "repeatable", "probability": 0.75}
+    playbook = await lab.playbook(step, {"kind": "wait", "params": {"duration_ms": 5}}, {"kind": "screenshot"})
+    run = await lab.run(playbook, {"scope": "nodes", "nodes": ["PC-01"]}, params={"x": "값 1.0"}, seed=7)
+    for status in ("succeeded", "failed", "failed"):
+        for job in (await lab.pull("PC-01")).jobs:
+            await finish(lab, place, job, status)
+    for _ in range(2):
+        run = await lab.db.write(reruns.rerun, run.view.id, parse(reruns.RERUN, {"outcomes": ["failed"]}), "kim")
+        for job in (await lab.pull("PC-01")).jobs:
+            await lab.execute("PC-01", job, "failed")
+
+
+async def finish(lab: Lab, place: Place, job: Job, status: str) -> None:
+    digest, shot = hashlib.sha256(SHOT).hexdigest(), f"shot-{job.device.index}"
+    created = lab.event("PC-01", job, "artifact_created", 2, artifact_id=shot, step_index=2, content_type="image/png")
+    created["payload"] |= {"kind": "screenshot", "size": len(SHOT), "sha256": digest}
+    await lab.report(lab.started("PC-01", job), created)
+    if status == "succeeded":
+        key = f"{job.run_id}/{job.device.index}/shot"
+        await place.artifacts.put(key, once(SHOT), max_size=len(SHOT), expected_sha256=digest)
+        assert await lab.db.write(artifacts.finish_upload, shot, key, len(SHOT))
+    ends = [lab.step("PC-01", job, 3 + n, n, status) for n in range(3)]
+    await lab.report(*ends, lab.event("PC-01", job, "task_finished", 6, status=status, error_message=None))
