@@ -62,6 +62,8 @@ def test_a_halted_rollout_is_shown_and_an_operator_resumes_it(server: ServerPlac
                 "stopped",
                 3,
             )
+            told = (await api.get("/api/audit", params={"subject": f"run:{run_id}"})).json()["items"]
+            assert {"run.rollout_resume", "run.rollout_abort"} <= {line["action"] for line in told}
             over = await operator.post(route)
             assert (over.status_code, over.json()["type"]) == (409, "urn:rackhand:rollout_over")
 
