@@ -116,7 +116,7 @@ class Soak:
             self.rig.step("screenshot"),
             self.rig.shell("dumpsys battery", "repeatable", probability=0.5),
             self.rig.shell(": acts; echo done", "once"),
-            self.rig.shell("i=0; while [ $i -lt 60 ]; do echo line $i; i=$((i+1)); done"),
+            self.rig.shell("for i in 1 2 3 4 5 6 7 8; do echo line $i; done"),
         )
         policy = {"concurrency": 10, "grace_wait_ms": 5_000, "online_window_s": 10, "timeout_ms": 20_000}
         return self.rig.begin(*steps, policy=policy)

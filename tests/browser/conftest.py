@@ -1,6 +1,6 @@
-"""A real browser on real pages. Chromium is Debian's; Playwright's own browsers are never downloaded. Its headless shell
-is the same engine without windows around it, at a third of the CPU time; RACKHAND_CHROMIUM=/usr/bin/chromium takes the
-whole browser instead (`make nightly` does).
+"""A real browser on real pages. Chromium is Debian's; Playwright's own browsers are never downloaded. Debian's headless
+shell of it is the same engine without windows around, at a third of the CPU time; RACKHAND_CHROMIUM=/usr/bin/chromium
+takes the whole browser instead (`make nightly` does).
 
     def test_a_tile_changes(site: Site, visit: Visit) -> None:
         page = visit("/devices")                                   # logged in as admin, English, light, 1440 px
