@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from rackhand.engine.access import Role, Scope
 from rackhand.server import app as application
+from rackhand.server import fake
 from rackhand.server.fake import Api, ServerPlace
 from rackhand.store.fake import DatabasePlace
 
@@ -174,6 +175,7 @@ def test_a_route_that_declares_nobody_keeps_the_server_from_starting(
         async with sqlite_server.open():
             pass
 
+    monkeypatch.setattr(fake, "SPARE", {})
     monkeypatch.setattr(application, "MODULES", (*application.MODULES, Careless))
     with pytest.raises(RuntimeError, match=r"/api/open-door declares nobody"):
         asyncio.run(story())
@@ -194,6 +196,7 @@ def test_a_route_that_slipped_through_is_closed_to_all(
             assert (await api.get("/api/open-door")).status_code == 403
             assert (await (await api.person()).get("/api/open-door")).status_code == 403
 
+    monkeypatch.setattr(fake, "SPARE", {})
     monkeypatch.setattr(application, "MODULES", (*application.MODULES, Careless))
     monkeypatch.setattr(application, "require_declared", lambda _: None)
     asyncio.run(story())

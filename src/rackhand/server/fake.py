@@ -21,12 +21,14 @@ from rackhand.store.fake import DatabasePlace, FakeClock
 BOOTSTRAP = "bootstrap-token-of-the-tests-0123456789"
 ORIGIN = "http://127.0.0.1"
 _NEVER_MS = 604_800_000
-_spare: dict[int, list[Litestar]] = {}
+_QUIET = {"bootstrap_token": BOOTSTRAP, "sweep_ms": _NEVER_MS, "embedded_jobs": False}
+"""What happens, a story does; background jobs have stories of their own."""
+SPARE: dict[int, list[Litestar]] = {}
 """Applications that a story has left, by their largest body: the next one gets the routes with a room of its own."""
 
 
 def _take(max_body_bytes: int) -> Litestar:
-    spare = _spare.get(max_body_bytes)
+    spare = SPARE.get(max_body_bytes)
     return spare.pop() if spare else build(max_body_bytes)
 
 
@@ -102,11 +104,11 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class ServerPlace:
-    """A fresh database and data folder; opens applications over them."""
+    """A fresh database and data folder; opens applications over them, without background jobs."""
 
     database: DatabasePlace
     data: Path
-    settings: dict[str, Any] = field(default_factory=lambda: {"bootstrap_token": BOOTSTRAP, "sweep_ms": _NEVER_MS})
+    settings: dict[str, Any] = field(default_factory=lambda: dict(_QUIET))
 
     @asynccontextmanager
     async def open(self, **settings: Any) -> AsyncIterator[Api]:
@@ -117,4 +119,4 @@ class ServerPlace:
             transport = ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
             async with app.lifespan(), AsyncClient(transport=transport, base_url=ORIGIN) as client:
                 yield Api(app, db, self.database.clock, client)
-            _spare.setdefault(chosen.max_body_bytes, []).append(app)
+            SPARE.setdefault(chosen.max_body_bytes, []).append(app)
