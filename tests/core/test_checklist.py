@@ -23,7 +23,7 @@ def test_a_newcomer_s_way() -> None:
     assert [each.name for each in judge(facts)] == ["node", "adb", "devices", "authorised", "scan", "run"]
     assert states(facts) == "oooooo"
     facts = replace(facts, nodes=(ENROLLED,))
-    assert point("node", facts).detail == "PC-01 is enrolled; run the command on that PC"
+    assert point("node", facts).detail == "enrolled: PC-01; run the command on that PC"
     facts = replace(facts, nodes=(ONLINE,))
     assert states(facts) == "ddoooo"
     assert point("adb", facts).detail == "version 35.0.2"
@@ -44,9 +44,9 @@ def test_what_does_not_go_away_by_waiting_is_a_problem() -> None:
     assert point("node", silent).state is PointState.PROBLEM
     assert states(silent) == "podddd"
     no_adb = replace(READY, nodes=(replace(ONLINE, adb_version=None),))
-    assert point("adb", no_adb).detail == "PC-01 has no adb that works"
+    assert point("adb", no_adb).detail == "no adb that works on PC-01"
     told = replace(READY, nodes=(replace(ONLINE, adb_version=None, error="adb was not found"),))
-    assert point("adb", told).detail == "PC-01 has no adb that works: adb was not found"
+    assert point("adb", told).detail == "no adb that works on PC-01: adb was not found"
     assert states(told) == "dpdddd"
     dark = replace(READY, online_devices=0)
     assert point("authorised", dark).state is PointState.PROBLEM

@@ -1,5 +1,6 @@
-"""The checklist of a new installation: from the first PC to the first run, each point found out by looking, never ticked
-by hand. Pure: facts in, points out; where a point is done on which page is the page's business."""
+"""The checklist of a new installation: from the first PC to the first run. Points are found out, never ticked by hand.
+Pure: facts in, points out; on which page a point is done is the page's business.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -66,14 +67,14 @@ def _ids(nodes: list[NodeFacts]) -> str:
 def _node(facts: Facts) -> Point:
     online = [node for node in facts.nodes if node.is_online]
     if online:
-        return Point("node", PointState.DONE, Message("{nodes} answers", nodes=_ids(online)))
+        return Point("node", PointState.DONE, Message("connected: {nodes}", nodes=_ids(online)))
     if not facts.nodes:
         return Point("node", PointState.OPEN, Message("no PC is enrolled yet"))
     seen = [node for node in facts.nodes if node.was_seen]
     if seen:
-        text = Message("{nodes} has fallen silent: is the PC on, and its agent running?", nodes=_ids(seen))
+        text = Message("silent: {nodes}; is the PC on, and its agent running?", nodes=_ids(seen))
         return Point("node", PointState.PROBLEM, text)
-    text = Message("{nodes} is enrolled; run the command on that PC", nodes=_ids(list(facts.nodes)))
+    text = Message("enrolled: {nodes}; run the command on that PC", nodes=_ids(list(facts.nodes)))
     return Point("node", PointState.OPEN, text)
 
 
@@ -84,9 +85,9 @@ def _adb(facts: Facts) -> Point:
         return Point("adb", PointState.OPEN, Message("known once a PC answers"))
     if without:
         reason = next((node.error for node in without if node.error), None)
-        text = Message("{nodes} has no adb that works", nodes=_ids(without))
+        text = Message("no adb that works on {nodes}", nodes=_ids(without))
         if reason is not None:
-            text = Message("{nodes} has no adb that works: {reason}", nodes=_ids(without), reason=reason)
+            text = Message("no adb that works on {nodes}: {reason}", nodes=_ids(without), reason=reason)
         return Point("adb", PointState.PROBLEM, text)
     versions = tuple(sorted({str(node.adb_version) for node in online}))
     return Point("adb", PointState.DONE, Message("version {versions}", versions=_listed(versions)))

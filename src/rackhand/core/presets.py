@@ -13,10 +13,10 @@ from rackhand.core.schema import Text, pointer
 
 FILE = "file"
 """Stands in a step for the file that is given with the run."""
-_PACKAGE = Text(3, 255, r"^[A-Za-z]\w*(\.\w+)+$", "the name of an app such as com.example.player")
-_URL = Text(4, 4096, r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$", "an address such as https://example.com")
-_BRIGHTNESS = Text(1, 3, r"^([01]?\d?\d|2[0-4]\d|25[0-5])$", "a whole number from 0 to 255")
-_VOLUME = Text(1, 3, r"^(1?\d|2[0-5])$", "a whole number from 0 to 25")
+_PACKAGE = Text(3, 255, r"^[A-Za-z]\w*(\.\w+)+$", hint="the name of an app such as com.example.player")
+_URL = Text(4, 4096, r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$", hint="an address such as https://example.com")
+_BRIGHTNESS = Text(1, 3, r"^([01]?\d?\d|2[0-4]\d|25[0-5])$", hint="a whole number from 0 to 255")
+_VOLUME = Text(1, 3, r"^(1?\d|2[0-5])$", hint="a whole number from 0 to 25")
 
 
 @dataclass(frozen=True, slots=True)

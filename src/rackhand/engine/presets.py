@@ -1,7 +1,7 @@
 """Presets in use: registered as playbooks, planned and run. What they are is in core.presets.
 
 A run of a preset does what the preset says. The playbook of that title is used while it is the same; one that people
-changed or archived stays theirs, and the run gets a hidden revision of its own.
+changed stays theirs, and the run gets a hidden revision of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ PRESET_PLAN = Record(
     {
         "target": Field(TARGET, {"scope": "all"}),
         "values": Field(MapOf(Text(max=65_536), key=RUN_PARAMS.key), {}),
-        "file": Field(Text(64, 64, SHA256_PATTERN, "a sha256 in 64 lower-case hex digits"), None),
+        "file": Field(Text(64, 64, SHA256_PATTERN, hint="a sha256 in 64 lower-case hex digits"), None),
         "policy": Field(POLICY_CHANGES, None),
     }
 )
@@ -114,12 +114,12 @@ def register_presets(tx: Tx, actor: Actor) -> PresetList:
     return PresetList(tuple(_register(tx, actor, preset) for preset in PRESETS if not preset.needs_file))
 
 
-def _register(tx: Tx, actor: Actor, preset: Preset) -> RegisteredPreset:
+def _register(tx: Tx, actor: Actor, preset: Preset, file: str | None = None) -> RegisteredPreset:
     found = rows.find_by_title(tx, preset.title)
     if found is not None:
         return RegisteredPreset(found.id, found.title, found.revision, is_new=False)
     errors: list[FieldError] = []
-    document = check_document(preset.document(), errors)
+    document = check_document(preset.document(file), errors)
     if errors:
         raise Invalid(errors)
     saved = imports.import_document(tx, actor, document, FOLDER)
@@ -147,15 +147,15 @@ def run(tx: Tx, actor: Actor, key: str, body: dict[str, Any], trigger: str = "ap
     origin = Origin(trigger, actor.name, remote_addr=actor.remote_addr)
     steps = _steps(tx, preset, body[FILE])
     _require_file(tx, steps)
-    saved = None if preset.needs_file else _saved(tx, actor, preset, steps)
+    saved = _saved(tx, actor, preset, body[FILE], steps)
     if saved is None:
         return runs.create_run(tx, request, origin, steps)
     return runs.create_run(tx, request | {"playbook_id": saved.id, "revision": saved.revision}, origin)
 
 
-def _saved(tx: Tx, actor: Actor, preset: Preset, steps: Sequence[Step]) -> RegisteredPreset | None:
-    """The playbook of this preset, made if there is none; None if people changed it."""
-    found = _register(tx, actor, preset)
+def _saved(tx: Tx, actor: Actor, preset: Preset, file: str | None, steps: Sequence[Step]) -> RegisteredPreset | None:
+    """The playbook of this preset, made if there is none; None if people changed it or it installs another file."""
+    found = _register(tx, actor, preset, file)
     current = playbooks.load_revision(tx, found.id, found.revision)
     same = to_document(preset.title, current.steps) == to_document(preset.title, steps)
     return found if same else None

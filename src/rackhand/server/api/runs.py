@@ -39,11 +39,15 @@ _FILTERS = {
 _EXPORT_TYPES = {"junit": "application/xml", "csv": "text/csv", "json": "application/json"}
 
 
+def trigger_of(request: Request) -> str:
+    """What the caller names (X-Rackhand-Client: ui or cli), else api."""
+    return _TRIGGERS.get(request.headers.get("x-rackhand-client", ""), "api")
+
+
 def _origin(request: Request, sealed: dict[str, Sealed]) -> Origin:
-    """The trigger that the caller names (X-Rackhand-Client: ui or cli), the actor, and the request's secrets."""
-    trigger = _TRIGGERS.get(request.headers.get("x-rackhand-client", ""), "api")
+    """The trigger, the actor, and the request's secrets."""
     actor = actor_of(request)
-    return Origin(trigger, actor.name, remote_addr=actor.remote_addr, sealed=sealed)
+    return Origin(trigger_of(request), actor.name, remote_addr=actor.remote_addr, sealed=sealed)
 
 
 @post(
