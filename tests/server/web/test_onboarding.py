@@ -19,10 +19,10 @@ def test_from_the_first_node_to_a_run(server: ServerPlace) -> None:
             answer = await admin.post("/onboarding/nodes", data={"/id": "PC 01"})
             assert answer.status_code == 422
             assert 'value="PC 01"' in answer.text
-            answer = (await admin.post("/onboarding/nodes", data={"/id": "PC-01"})).text
-            assert "Windows (PowerShell)" in answer
-            assert "agent install --server http://127.0.0.1" in answer
-            assert "PC-02" in answer, "the next name is free"
+            page = (await admin.post("/onboarding/nodes", data={"/id": "PC-01"})).text
+            assert "Windows (PowerShell)" in page
+            assert "agent install --server http://127.0.0.1" in page
+            assert "PC-02" in page, "the next name is free"
 
             await Lab(api.db, api.clock).node("PC-07", 4)
             operator = await api.person(Role.OPERATOR)

@@ -6,6 +6,7 @@ from litestar import get, post
 from litestar.params import FromPath
 
 from rackhand.core.schema import Choice, Field, Integer, Text
+from rackhand.core.states import RolloutState
 from rackhand.engine import exports, reruns, rollouts, run_views, runs
 from rackhand.engine.access import Role, audit
 from rackhand.engine.paging import decode_cursor, encode_cursor
@@ -35,6 +36,7 @@ _FILTERS = {
     "status": Field(Text(1, 20), None),
     "playbook_id": Field(Text(1, 64), None),
     "parent_run_id": Field(Text(1, 64), None),
+    "rollout_state": Field(Choice(tuple(RolloutState)), None),
 }
 _EXPORT_TYPES = {"junit": "application/xml", "csv": "text/csv", "json": "application/json"}
 

@@ -138,8 +138,8 @@ async def _refused(request: Request, room: Parts, preset: Preset, error: Rackhan
     locale = locale_of(request)
     card = await _card(request, room, preset, form)
     card.errors = {name: localised(locale, text) for name, text in errors_by_field(error).items()}
-    values = {"status": status_of(error), "form_error": localised(locale, error.detail)}
-    return render(request, _TEMPLATE, **values, **await _page(request, room, card))
+    values = await _page(request, room, card, form_error=localised(locale, error.detail))
+    return render(request, _TEMPLATE, status=status_of(error), **values)
 
 
 @post(HERE + "/nodes", **page(role=Role.ADMIN))
