@@ -48,6 +48,9 @@ def test_what_does_not_go_away_by_waiting_is_a_problem() -> None:
     told = replace(READY, nodes=(replace(ONLINE, adb_version=None, error="adb was not found"),))
     assert point("adb", told).detail == "no adb that works on PC-01: adb was not found"
     assert states(told) == "dpdddd"
+    foreign = replace(READY, nodes=(replace(ONLINE, adb_version=None, online_devices=2),))
+    assert point("adb", foreign).detail == "it answers; another program's server, release unknown"
+    assert states(foreign) == "dddddd"
     dark = replace(READY, online_devices=0)
     assert point("authorised", dark).state is PointState.PROBLEM
 

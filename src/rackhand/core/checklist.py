@@ -20,13 +20,14 @@ class PointState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """A node as it was last heard of."""
+    """A node as it was last heard of. An adb server of somebody else may not tell its release."""
 
     id: str
     is_online: bool
     was_seen: bool
     adb_version: str | None
     error: str | None = None
+    online_devices: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def _node(facts: Facts) -> Point:
 
 def _adb(facts: Facts) -> Point:
     online = [node for node in facts.nodes if node.is_online]
-    without = [node for node in online if not node.adb_version]
+    without = [node for node in online if not node.adb_version and not node.online_devices]
     if not online:
         return Point("adb", PointState.OPEN, Message("known once a PC answers"))
     if without:
@@ -89,7 +90,9 @@ def _adb(facts: Facts) -> Point:
         if reason is not None:
             text = Message("no adb that works on {nodes}: {reason}", nodes=_ids(without), reason=reason)
         return Point("adb", PointState.PROBLEM, text)
-    versions = tuple(sorted({str(node.adb_version) for node in online}))
+    versions = tuple(sorted({node.adb_version for node in online if node.adb_version}))
+    if not versions:
+        return Point("adb", PointState.DONE, Message("it answers; another program's server, release unknown"))
     return Point("adb", PointState.DONE, Message("version {versions}", versions=_listed(versions)))
 
 

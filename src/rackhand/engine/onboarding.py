@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from rackhand.core.checklist import Facts, NodeFacts, Point, PointState, judge
 from rackhand.store import milestones, nodes
 from rackhand.store.db import Tx
+from rackhand.store.nodes import NodeRow
 
 _WAITS_FOR_A_TOUCH = ("unauthorized", "authorizing")
 
@@ -24,17 +25,18 @@ def read(tx: Tx) -> Onboarding:
 
 
 def _facts(tx: Tx) -> Facts:
-    counts = nodes.device_counts(tx).values()
-    seen = milestones.look(tx)
+    counts, seen = nodes.device_counts(tx), milestones.look(tx)
     return Facts(
-        nodes=tuple(
-            NodeFacts(row.id, row.is_online, row.last_seen_at is not None, row.adb_version, row.last_error_message)
-            for row in nodes.all_nodes(tx)
-        ),
-        devices=sum(all_ for all_, _ in counts),
-        online_devices=sum(online for _, online in counts),
+        nodes=tuple(_node(row, counts.get(row.id, (0, 0))[1]) for row in nodes.all_nodes(tx)),
+        devices=sum(all_ for all_, _ in counts.values()),
+        online_devices=sum(online for _, online in counts.values()),
         unauthorised=tuple(t.runtime_handle for t in nodes.transports(tx) if t.adb_state in _WAITS_FOR_A_TOUCH),
         has_scanned=seen.has_scanned,
         runs=seen.runs,
         has_finished_run=seen.has_finished_run,
     )
+
+
+def _node(row: NodeRow, online: int) -> NodeFacts:
+    seen = row.last_seen_at is not None
+    return NodeFacts(row.id, row.is_online, seen, row.adb_version, row.last_error_message, online)
