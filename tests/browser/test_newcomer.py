@@ -56,8 +56,10 @@ def demo(tmp_path: Path) -> Iterator[Printed]:
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         try:
-            serving = next((line for line in process.stderr if line.startswith("Serving")), "")
-            assert serving, "the demo ended before it served"
+            said: list[str] = []
+            while not said or not said[-1].startswith("Serving"):
+                said.append(process.stderr.readline())
+                assert said[-1], f"the demo ended before it served: {said}"
             found = _LINK.search(process.stderr.readline())
             assert found is not None
             yield Printed(*found.groups())
