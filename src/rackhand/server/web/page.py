@@ -169,9 +169,10 @@ def _context(request: Request, locale: str) -> dict[str, Any]:
 
 
 def _low_disks(request: Request) -> tuple[str, ...]:
-    """Why no new run starts now: what the to-do list says of each disk that is low."""
+    """Why no new run starts now: what the to-do list says of each disk that is low. Folders of one disk are one."""
     spaces: tuple[Space, ...] = request.app.state.room.disks.spaces()
-    return tuple(item.message for item in of_server(spaces, None, 0))
+    disks = {space.free: space for space in reversed(spaces)}
+    return tuple(item.message for item in of_server(list(disks.values()), None, 0))
 
 
 def _hidden_fields(csrf_token: str) -> Markup:
