@@ -76,9 +76,9 @@ def test_a_rollout_that_halts_is_resumed_and_aborted(ask: Ask, tmp_path: Path) -
     assert "stopped, rollout aborted" in ask("runs", "abort", "last").stdout.replace("stopping", "stopped")
     assert ask("run", "x", "--target", "all", "--by-hand").exit_code == 2
     assert data(ask("runs", "list", "--rollout", "halted", "--json")) == []
-    again = data(ask("runs", "rerun", "last", "--outcome", "stopped", "--rollout", "1,100%", "--no-wait", "--json"))
-    run = data(ask("runs", "show", again["id"], "--json"))["run"]
-    assert (run["rollout"]["sizes"], run["rollout_state"]) == ([1, 1], "rolling")
+    until(lambda: data(ask("runs", "show", "last", "--json"))["run"]["status"] == "stopped", "it has stopped")
+    again = data(ask("runs", "rerun", "last", "--outcome", "failed", "--rollout", "1,100%", "--no-wait", "--json"))
+    assert data(ask("runs", "show", again["id"], "--json"))["run"]["rollout"]["waves"] == [1, "100%"]
     assert ask("runs", "stop", again["id"]).exit_code == 0
     assert ask("runs", "rerun", "last", "--by-hand").exit_code == 2
 
