@@ -37,7 +37,8 @@ PLAYS_MS = 15_000
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """A page; `path` may name {run} (ended), {busy} (under way), {failed} (a device index), {playbook}, {quarantined} (an index) and {rollout}."""
+    """A page; `path` may name {run} (ended), {busy} (under way), {rollout} (halted), {playbook}, {command}, and the indexes
+    {failed} and {quarantined}."""
 
     name: str
     path: str
