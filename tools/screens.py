@@ -37,8 +37,8 @@ PLAYS_MS = 15_000
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """A page; `path` may name {run} (ended), {busy} (under way), {rollout} (halted), {playbook}, {command}, and the indexes
-    {failed} and {quarantined}."""
+    """A page; `path` may name {run} (ended), {busy} (under way), {rollout} (halted), {playbook}, {command}, and the
+    indexes {failed} and {quarantined}."""
 
     name: str
     path: str
