@@ -46,7 +46,6 @@ PAGES: dict[str, Address] = {
     "not found": _at("/nowhere"),
     "device quarantined": lambda site: f"/devices/{quarantined(site)}",
     "rollout halted": lambda site: f"/runs/{halted_rollout(site)}",
-    "runs with a rollout": lambda site: halted_rollout(site) and "/runs?rollout=halted",
 }
 LOGIN = "/login?next=/runs"
 EMPTY = ("/", "/devices", "/devices?view=list", "/runs", "/commands", "/playbooks", "/playbooks/builder", "/onboarding")

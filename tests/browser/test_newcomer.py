@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.browser.conftest import Visit
-from tests.browser.test_axe import judge
 
 from rackhand.engine.access import Role
 
@@ -84,7 +83,6 @@ def test_from_the_printed_link_to_a_finished_preset(chromium: Browser, demo: Pri
     kiosk = page.get_by_role("article", name="키오스크 초기화")
     expect(kiosk.locator("ol.does li")).to_have_count(7)
     expect(kiosk.locator(".plan-facts dd").first).to_have_text("2")
-    judge(page)
     kiosk.get_by_role("button", name="지금 실행").click()
     page.wait_for_url("**/runs/*")
     expect(page.get_by_role("heading", name="키오스크 초기화")).to_be_visible()

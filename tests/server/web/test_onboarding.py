@@ -9,9 +9,9 @@ from rackhand.server.fake import ServerPlace
 PRESETS = "/onboarding/presets"
 
 
-def test_from_the_first_node_to_a_run(server: ServerPlace) -> None:
+def test_from_the_first_node_to_a_run(sqlite_server: ServerPlace) -> None:
     async def story() -> None:
-        async with server.open() as api:
+        async with sqlite_server.open() as api:
             admin = await api.person()
             page = (await admin.get("/onboarding")).text
             assert 'value="PC-01"' in page
@@ -47,9 +47,9 @@ def test_from_the_first_node_to_a_run(server: ServerPlace) -> None:
     asyncio.run(story())
 
 
-def test_a_refused_run_keeps_what_was_typed_and_says_why_at_its_field(server: ServerPlace) -> None:
+def test_a_refused_run_keeps_what_was_typed_and_says_why_at_its_field(sqlite_server: ServerPlace) -> None:
     async def story() -> None:
-        async with server.open() as api:
+        async with sqlite_server.open() as api:
             await Lab(api.db, api.clock).node("PC-01", 1)
             operator = await api.person(Role.OPERATOR)
             sent = {"/values/url": "youtube", "/target/indexes": "1", "/policy/concurrency": "many"}

@@ -5,9 +5,9 @@ import asyncio
 from rackhand.server.fake import ServerPlace
 
 
-def test_durations_are_typed_in_seconds(server: ServerPlace) -> None:
+def test_durations_are_typed_in_seconds(sqlite_server: ServerPlace) -> None:
     async def story() -> None:
-        async with server.open() as api:
+        async with sqlite_server.open() as api:
             admin = await api.person()
             typed = {"/policy/grace_wait_s": "7.5", "/policy/timeout_s": "", "/policy/concurrency": "2"}
             assert (await admin.post("/settings", data=typed)).status_code == 303
