@@ -16,7 +16,6 @@ from rackhand.engine.access import Role, Scope
 from rackhand.server import app as application
 from rackhand.server import fake
 from rackhand.server.fake import Api, ServerPlace
-from rackhand.store.fake import DatabasePlace
 
 TABLE = Path(__file__).with_name("route_roles.txt")
 ABSENT = "0" * 64
@@ -67,14 +66,6 @@ def quiet() -> Iterator[None]:
     """A thousand requests need no thousand lines."""
     with capture_logs():
         yield
-
-
-@pytest.fixture
-def sqlite_server(tmp_path: Path, sqlite_template: Path) -> ServerPlace:
-    """On SQLite alone: who gets in is decided before any row of a use case is read."""
-    path = tmp_path / "test.sqlite3"
-    path.write_bytes(sqlite_template.read_bytes())
-    return ServerPlace(DatabasePlace(f"sqlite:///{path}", "sqlite"), tmp_path / "data")
 
 
 async def callers(api: Api) -> dict[str, tuple[Api, frozenset[str]]]:
