@@ -98,8 +98,6 @@ _NOT_HERE = frozenset(
         "/api/runs/{run_id}/rollout/abort",  # tests/server/test_rollouts.py
         "/api/runs/{run_id}/rollout/resume",
         "/api/runs/{run_id}/stop",
-        "/api/runs/{run_id}/rollout/abort",  # tests/server/test_rollouts.py
-        "/api/runs/{run_id}/rollout/resume",
         "/api/devices/by-id/{device_id}",  # as PATCH /api/devices/{index}
         "/api/devices/conflicts/{conflict_id}/resolve",  # tests/engine
         "/api/users/me/password",  # tests/engine
