@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from rackhand.cli.fake_forge import HAS_FORGE, Child, forge
 from rackhand.cli.leash import VARIABLE
 
 Found = TypeVar("Found")
@@ -44,8 +45,8 @@ PERIODS = {
 
 
 class Process:
-    """`rackhand WORDS`, or another `program`; what it says goes to files. It ends with this process at the latest (by
-    its leash)."""
+    """`rackhand WORDS`, or the module `program`; what it says goes to files. It ends with this process at the latest,
+    by its leash."""
 
     def __init__(
         self,
@@ -53,21 +54,14 @@ class Process:
         words: list[str],
         environment: Mapping[str, str],
         folder: Path,
-        program: tuple[str, ...] = ("-m", "rackhand"),
+        program: str = "rackhand",
     ) -> None:
         self.name = name
         self.out, self.log = folder / f"{name}.out", folder / f"{name}.log"
         self._orphans: set[int] = set()
         with self.out.open("wb") as out, self.log.open("ab") as log:
-            self._child = subprocess.Popen(
-                [sys.executable, *program, *words],
-                stdin=subprocess.PIPE,
-                stdout=out,
-                stderr=log,
-                env={**os.environ, **PERIODS, "PYTHONUTF8": "1", VARIABLE: "1", **environment},
-                cwd=folder,
-                start_new_session=os.name != "nt",
-            )
+            said = {**os.environ, **PERIODS, "PYTHONUTF8": "1", VARIABLE: "1", **environment}
+            self._child = _start(program, words, said, folder, out.fileno(), log.fileno())
 
     @property
     def pid(self) -> int:
@@ -120,8 +114,27 @@ class Process:
             with suppress(OSError):
                 os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
         self._orphans.clear()
-        if self._child.stdin is not None:
+        if isinstance(self._child, Child):
+            self._child.close()
+        elif self._child.stdin is not None:
             self._child.stdin.close()
+
+
+def _start(
+    program: str, words: list[str], environment: dict[str, str], folder: Path, out: int, log: int
+) -> "subprocess.Popen[bytes] | Child":
+    """By the forge where there is one, else as anybody would start it."""
+    if HAS_FORGE:
+        return forge().fork(program, words, environment, folder, out, log)
+    return subprocess.Popen(
+        [sys.executable, "-m", program, *words],
+        stdin=subprocess.PIPE,
+        stdout=out,
+        stderr=log,
+        env=environment,
+        cwd=folder,
+        start_new_session=os.name != "nt",
+    )
 
 
 def children_of(pid: int) -> list[int]:

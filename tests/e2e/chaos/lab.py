@@ -25,7 +25,7 @@ from rackhand.cli.fake_process import Process, free_port, until
 from rackhand.core.errors import RackhandError
 from rackhand.store.db import Dialect
 
-PROGRAM = ("-m", "tests.e2e.chaos.launch")
+PROGRAM = "tests.e2e.chaos.launch"
 PYTHON_PATH = os.pathsep.join((str(ROOT), str(ROOT / "src")))
 START_S = 150.0
 """How long a process may take to start on a machine that does other things too."""
