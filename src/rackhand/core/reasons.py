@@ -44,6 +44,12 @@ ROLLOUT_CUT_SHORT = "the run ended before all of its waves were done"
 SCAN_OF_SILENT = "node {node} is silent; start its agent, or look at its network, and scan again"
 SCAN_UNANSWERED = "node {node} did not finish the scan within {n} s"
 SCAN_WITHOUT_REASON = "the node gave no reason"
+TIME_MISSED = "missed: no server was running, or none got to it, within {n} s of it"
+TIMES_MISSED = "missed, and every time after it until {at} that is not listed: no server was running"
+RUN_UNDER_WAY = "a run of this schedule was still under way"
+ONE_WAITS = "a run of this schedule was still under way, and another time was waiting already"
+WAITS_FOR_RUN = "waits for the end of the run that is under way"
+PAUSED_MEANWHILE = "the schedule was paused before its turn came"
 
 TEMPLATES = (
     *(OFFLINE, NO_NODE, NO_INDEX, CONFLICT, DRAINING),
@@ -52,6 +58,7 @@ TEMPLATES = (
     *(FLAPPING, GAVE_UP_AFTER_REBOOT, GAVE_UP_AFTER_RECONNECT, GAVE_UP_AGAIN),
     *(TOO_HOT, BATTERY_LOW, STORAGE_LOW, STORAGE_LOW_MB),
     *(TOO_MANY_FAILED, WAVE_UNTESTED, WAVE_DONE, ROLLOUT_ABORTED, ROLLOUT_CUT_SHORT),
+    *(TIME_MISSED, TIMES_MISSED, RUN_UNDER_WAY, ONE_WAITS, WAITS_FOR_RUN, PAUSED_MEANWHILE),
     *(LEFT_OUT, AT_ITS_TURN, QUARANTINED),
     *step_reasons.TEMPLATES,
 )

@@ -40,7 +40,7 @@ schedules = Table(
     required("overlap", Text, "what to do while a run of it is under way", "'skip'"),
     optional("rollout", JsonText, "as in a run"),
     optional("created_by", Text, "actor"),
-    required("revision", Integer, "counts its changes; who changes names the one that was read", "1"),
+    required("revision", Integer, "counts its changes, so that a replica that read it before claims nothing", "1"),
     to_workspace(),
     belongs_to("playbooks", ("playbook_id",)),
     one_of("misfire", Misfire),

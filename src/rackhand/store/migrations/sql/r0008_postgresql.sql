@@ -193,7 +193,7 @@ COMMENT ON COLUMN schedules.rollout IS 'as in a run';
 
 COMMENT ON COLUMN schedules.created_by IS 'actor';
 
-COMMENT ON COLUMN schedules.revision IS 'counts its changes; who changes names the one that was read';
+COMMENT ON COLUMN schedules.revision IS 'counts its changes, so that a replica that read it before claims nothing';
 
 CREATE TABLE notices (
     workspace_id TEXT NOT NULL,
