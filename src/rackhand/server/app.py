@@ -23,9 +23,11 @@ from rackhand.server.api import (
     devices,
     files,
     nodes,
+    notifications,
     playbooks,
     runs,
     scans,
+    schedules,
     status,
     tokens,
     users,
@@ -36,6 +38,7 @@ from rackhand.server.attempts import Attempts
 from rackhand.server.auth import authorise, require_declared
 from rackhand.server.background import Ticker
 from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
+from rackhand.server.courier import Courier
 from rackhand.server.disks import Disks
 from rackhand.server.gate import Gate
 from rackhand.server.jobs import Place, tickers
@@ -65,6 +68,8 @@ MODULES = (
     devices,
     nodes,
     scans,
+    schedules,
+    notifications,
     workspace_settings,
     status,
     work,
@@ -113,6 +118,7 @@ def _handlers() -> list[ControllerRouterHandler]:
 
 def _furnish(database: Database, settings: Settings) -> Parts:
     wakeups, metrics, periods = Wakeups(), Metrics(), settings.periods
+    vault = open_vault(settings.secret_key, settings.data)
     hints = database.hints(wakeups)
     wakeups.connect(hints)
 
@@ -133,14 +139,16 @@ def _furnish(database: Database, settings: Settings) -> Parts:
         callbacks=CallbackWriter(database, periods, wakeups.wake, settings.callback_queue),
         attempts=Attempts(),
         disks=Disks({"data": settings.data, "artifacts": settings.data / "artifacts"}, settings.min_free_mb),
-        vault=open_vault(settings.secret_key, settings.data),
+        vault=vault,
         provider=Provider(settings),
+        courier=Courier.of(database, settings, vault),
     )
 
 
 def _background(room: Parts) -> Callable[[Litestar], Any]:
     wakeups = room.wakeups
-    place = Place(room.db, room.settings, room.files, room.artifacts, wakeups.wake_all, lambda: wakeups.is_closed)
+    blobs = (room.files, room.artifacts)
+    place = Place(room.db, room.settings, *blobs, wakeups.wake_all, lambda: wakeups.is_closed, room.disks, room.courier)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -155,6 +163,7 @@ def _background(room: Parts) -> Callable[[Litestar], Any]:
         finally:
             wakeups.close()
             await asyncio.gather(*(ticker.close() for ticker in working))
+            await room.courier.cancel()
             await room.callbacks.close()
             if room.hints is not None:
                 await room.hints.close()

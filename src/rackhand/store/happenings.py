@@ -128,6 +128,12 @@ def notify(tx: Tx, happening_id: str, channel_ids: Iterable[str]) -> None:
         tx.conn.execute(insert(notices), rows)
 
 
+def assign(tx: Tx, channel_id: str, happening_id: str, delivery_id: str) -> None:
+    """Put one happening into a delivery."""
+    where = (_NO.workspace_id == tx.workspace_id, _NO.channel_id == channel_id, _NO.happening_id == happening_id)
+    tx.conn.execute(update(notices).where(*where).values(delivery_id=delivery_id))
+
+
 def untold(tx: Tx) -> dict[str, int]:
     """Channels that are to be told of something: how much."""
     where = (_NO.workspace_id == tx.workspace_id, _NO.delivery_id.is_(None))
