@@ -27,12 +27,8 @@ def shown_of(kind: str, address: str) -> str:
 
 
 def _wrong_webhook(room: Parts, address: str) -> FieldError | None:
-    try:
-        parts = urlsplit(address)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if host is None or parts.scheme not in ("http", "https") or parts.username is not None:
+    host = _host_of(address)
+    if host is None:
         return FieldError("/address", "must be an http or https address without a password in it")
     try:
         literal = ipaddress.ip_address(host.partition("%")[0])
@@ -48,3 +44,13 @@ async def _wrong_chat(room: Parts, address: str) -> FieldError | None:
         return FieldError("/address", "must be an address of Apprise, such as mailto://... or slack://...")
     reason = await room.courier.chat.check(address)
     return None if reason is None else FieldError("/address", "cannot be used: {reason}", {"reason": reason})
+
+
+def _host_of(address: str) -> str | None:
+    """The host of an http or https address; None if it is none, or holds a password."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts.hostname if parts.scheme in ("http", "https") and parts.username is None else None

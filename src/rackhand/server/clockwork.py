@@ -37,10 +37,10 @@ async def fire_due(db: Database, grace_ms: int, disks: Disks | None) -> Turn:
 
 
 async def _attempt(work: Coroutine[Any, Any, Fired]) -> Fired | BaseException:
-    (result,) = await asyncio.gather(work, return_exceptions=True)
-    if isinstance(result, asyncio.CancelledError):
-        raise result
-    return result
+    results: list[Fired | BaseException] = await asyncio.gather(work, return_exceptions=True)
+    if isinstance(results[0], asyncio.CancelledError):
+        raise results[0]
+    return results[0]
 
 
 def _turn(done: Iterable[Fired | BaseException]) -> Turn:

@@ -1,4 +1,4 @@
-"""Routes of schedules: make, read, change, pause, resume, delete, their history, and the next times of an expression."""
+"""Routes of schedules: make, read, change, pause, resume, delete, history, and the next times of an expression."""
 
 from typing import Any
 
