@@ -37,7 +37,7 @@ async def fire_due(db: Database, grace_ms: int, disks: Disks | None) -> Turn:
 
 
 async def _attempt(work: Coroutine[Any, Any, Fired]) -> Fired | BaseException:
-    results: list[Fired | BaseException] = await asyncio.gather(work, return_exceptions=True)
+    results: tuple[Fired | BaseException] = await asyncio.gather(work, return_exceptions=True)
     if isinstance(results[0], asyncio.CancelledError):
         raise results[0]
     return results[0]

@@ -6,7 +6,6 @@ test button, which waits for its answer.
 
 import asyncio
 import time
-from dataclasses import dataclass, field
 
 import structlog
 
@@ -27,17 +26,14 @@ _GONE = 410
 _OTHER_KEY = "its address was sealed with another key: give all servers and workers the same RACKHAND_SECRET_KEY"
 
 
-@dataclass(slots=True)
 class Courier:
-    """One per process. `busy` are the channels that something is sent to now."""
+    """One per process. `busy` are the channels that something is sent to now. (No dataclass: Litestar would look for
+    JSON shapes in its parts.)"""
 
-    db: Database
-    vault: Vault
-    outbound: Outbound
-    chat: Chat
-    public_url: str = ""
-    busy: set[str] = field(default_factory=set)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    def __init__(self, db: Database, vault: Vault, outbound: Outbound, chat: Chat, public_url: str = "") -> None:
+        self.db, self.vault, self.outbound, self.chat, self.public_url = db, vault, outbound, chat, public_url
+        self.busy: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
     def of(cls, db: Database, settings: Settings, vault: Vault) -> "Courier":

@@ -129,7 +129,7 @@ async def rotate(request: Request, room: Room, channel_id: FromPath[str]) -> Res
     _CHANNEL + "/test",
     **operation("Send a test message and say how that ended", role=Role.ADMIN, answers={200: DeliveryView}),
 )
-async def test(request: Request, room: Room, channel_id: FromPath[str]) -> Response:
+async def send_test(request: Request, room: Room, channel_id: FromPath[str]) -> Response:
     return answer(await try_channel(request, room, channel_id))
 
 
@@ -180,6 +180,6 @@ async def redeliver(request: Request, room: Room, delivery_id: FromPath[str]) ->
 
 
 handlers: list[Any] = [
-    *(list_channels, create_channel, one_channel, change_channel, remove_channel, rotate, test),
+    *(list_channels, create_channel, one_channel, change_channel, remove_channel, rotate, send_test),
     *(list_rules, create_rule, change_rule, remove_rule, list_deliveries, redeliver),
 ]

@@ -141,7 +141,7 @@ async def rotate(request: Request, room: Room, channel_id: FromPath[str]) -> Res
 
 
 @post(_CHANNEL + "/test", **page(role=Role.ADMIN))
-async def test(request: Request, room: Room, channel_id: FromPath[str]) -> Response:
+async def send_test(request: Request, room: Room, channel_id: FromPath[str]) -> Response:
     """Send a test and say how it ended."""
     sent = await api.try_channel(request, room, channel_id)
     if sent.last_error_message is None:
@@ -166,5 +166,5 @@ async def redeliver(request: Request, room: Room, delivery_id: FromPath[str]) ->
 
 handlers: list[Any] = [
     *(show, add_channel, add_rule, switch_rule, delete_rule),
-    *(show_channel, change_channel, rotate, test, delete_channel, redeliver),
+    *(show_channel, change_channel, rotate, send_test, delete_channel, redeliver),
 ]
