@@ -51,6 +51,12 @@ def take(tx: Tx, busy: Collection[str], most: int) -> list[Parcel]:
     return list(taken.values())
 
 
+def take_next(tx: Tx, channel_id: str) -> Parcel | None:
+    """Take the next delivery of a channel that is due; None if there is none."""
+    taken = (_take(tx, row) for row in deliveries.due(tx, (), 4, channel_id))
+    return next((parcel for parcel in taken if parcel is not None), None)
+
+
 def take_one(tx: Tx, delivery_id: str) -> Parcel | None:
     """Take one delivery now; None if somebody else sends it."""
     row = deliveries.get(tx, delivery_id)

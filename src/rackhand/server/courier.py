@@ -22,6 +22,7 @@ from rackhand.store.db import Database
 
 _log = structlog.get_logger("rackhand.courier")
 MOST_AT_ONCE = 16
+MOST_IN_A_ROW = 50
 _GONE = 410
 _OTHER_KEY = "its address was sealed with another key: give all servers and workers the same RACKHAND_SECRET_KEY"
 
@@ -69,12 +70,17 @@ class Courier:
         await self.close()
 
     async def _serve(self, parcel: Parcel) -> None:
+        """This delivery and, while all goes well, those that follow for its channel."""
+        following: Parcel | None = parcel
         try:
-            await self._send(parcel)
+            for left in reversed(range(MOST_IN_A_ROW)):
+                if following is None or not await self._send(following) or not left:
+                    break
+                following = await self.db.write(postal.take_next, parcel.channel.id)
         finally:
             self.busy.discard(parcel.channel.id)
 
-    async def _send(self, parcel: Parcel) -> None:
+    async def _send(self, parcel: Parcel) -> bool:
         outcome = await self._try(parcel)
         await self.db.write(postal.finish, parcel, outcome)
         about = {"delivery": parcel.delivery.id, "channel": parcel.channel.title, "attempt": parcel.delivery.attempt}
@@ -82,6 +88,7 @@ class Courier:
             _log.info("delivered a message", **about)
         else:
             _log.warning("a message was not delivered", error=outcome.error, **about)
+        return outcome.error is None
 
     async def _try(self, parcel: Parcel) -> Outcome:
         address = self.vault.open_text(parcel.channel.address)

@@ -66,10 +66,12 @@ def get(tx: Tx, delivery_id: str) -> DeliveryRow | None:
     return None if found is None else _row(found)
 
 
-def due(tx: Tx, busy: Collection[str], most: int) -> list[DeliveryRow]:
-    """Deliveries that are due, the most overdue first; none of the channels that are `busy`. Among them are those whose
-    sender died: their claim ran out."""
+def due(tx: Tx, busy: Collection[str], most: int, channel_id: str | None = None) -> list[DeliveryRow]:
+    """Deliveries that are due, the most overdue first; none of the channels that are `busy`, or only of the one that is
+    given. Among them are those whose sender died: their claim ran out."""
     where = [_D.workspace_id == tx.workspace_id, _D.state.in_(_OPEN), _D.next_at <= tx.now]
+    if channel_id is not None:
+        where.append(_D.channel_id == channel_id)
     if busy:
         where.append(_D.channel_id.not_in(sorted(busy)))
     statement = select(*_COLUMNS).where(*where).order_by(_D.next_at, _D.id).limit(most)
