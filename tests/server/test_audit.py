@@ -60,7 +60,13 @@ def test_a_run_says_who_sent_which_commands_to_which_devices(server: ServerPlace
     asyncio.run(story())
 
 
-SCHEDULE = {"title": "S", "playbook_id": "{book}", "target": {"scope": "all"}, "cron": "@daily"}
+SCHEDULE = {
+    "title": "S",
+    "playbook_id": "{book}",
+    "target": {"scope": "all"},
+    "cron": "@daily",
+    "params": {"word": "w"},
+}
 HOOK = {"title": "Hook", "kind": "webhook", "address": f"https://hooks.invalid/{SECRET.replace(' ', '-')}"}
 RULE = {"title": "R", "kinds": ["run_failed"], "channel_id": "{hook}"}
 CHANGES: tuple[tuple[str, str, Any, str], ...] = (

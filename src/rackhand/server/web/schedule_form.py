@@ -172,6 +172,7 @@ def _load(tx: Tx, draft: Draft, values: dict[str, str], schedule: ScheduleView |
     choices = playbooks.list_playbooks(tx, {"limit": _MOST, "cursor": None, "q": None}).items
     if chosen is not None and not values.get("title"):
         values = values | {"title": chosen.title}
+    values = dict.fromkeys(_OWN, "") | values
     return FormView(draft, values, schedule, chosen, choices, tuple(enrolment.list_nodes(tx).items))
 
 
