@@ -11,20 +11,26 @@ from rackhand.engine import (
     accounts,
     artifacts,
     files,
+    firing,
+    happenings,
     idempotency,
     login_links,
+    notifications,
     presets,
     reruns,
     scans,
+    schedules,
     sessions,
     tokens,
 )
 from rackhand.engine.access import SYSTEM
 from rackhand.engine.fake import Lab, phone
 from rackhand.engine.idempotency import Claim
+from rackhand.engine.notifications import SealedAddress
 from rackhand.store import jobs
 from rackhand.store.backup import Place
 from rackhand.store.fake import FakeClock
+from rackhand.store.run_secrets import Sealed
 from rackhand.wire.messages import Job
 
 SCRIPT, SHOT = b"echo installed\n", b"\x89PNG a screenshot" * 100
@@ -79,6 +85,29 @@ async def runs(lab: Lab, place: Place) -> None:
         run = await lab.db.write(reruns.rerun, run.view.id, parse(reruns.RERUN, {"outcomes": ["failed"]}), "kim")
         for job in (await lab.pull("PC-01")).jobs:
             await lab.execute("PC-01", job, "failed")
+
+
+async def told(lab: Lab) -> None:
+    """A channel, a rule, and a message about a run that failed."""
+    body = parse(notifications.CHANNEL, {"title": "웹훅", "kind": "webhook", "address": "https://example.org/x"})
+    address = SealedAddress("sealed address", "https://example.org/…")
+    channel = await lab.db.write(notifications.add_channel, SYSTEM, body, address, "sealed secret")
+    rule = {"title": "All", "kinds": ["run_failed"], "channel_id": channel.id}
+    await lab.db.write(notifications.add_rule, SYSTEM, parse(notifications.RULE, rule))
+    await lab.run(await lab.playbook(title="Nobody there"), {"scope": "nodes", "nodes": ["PC-02"]})
+    await lab.sweep(after_ms=120_000)
+    assert await lab.db.write(happenings.collect) > 0
+    assert await lab.db.write(happenings.gather) == 1
+
+
+async def scheduled(lab: Lab) -> None:
+    """A schedule with a secret, of which a time has come."""
+    step = {"kind": "shell", "params": {"command": "login {{ secrets.pin }}"}}
+    body = {"title": "매일", "playbook_id": await lab.playbook(step), "target": {"scope": "all"}, "cron": "@daily"}
+    checked = parse(schedules.SCHEDULE, body | {"time_zone": "Asia/Seoul"})
+    made = await lab.db.write(schedules.create, SYSTEM, checked, {"pin": Sealed("sealed pin")})
+    lab.clock.advance(86_400_000)
+    assert (await lab.db.write(firing.fire, made.id, 300_000)).times == 1
 
 
 async def finish(lab: Lab, place: Place, job: Job, status: str) -> None:
