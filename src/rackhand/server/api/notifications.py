@@ -38,9 +38,6 @@ from rackhand.server.contract import (
 )
 from rackhand.server.room import Parts, Room
 
-_HERE = "/api/notifications"
-_CHANNELS, _RULES, _LOG = f"{_HERE}/channels", f"{_HERE}/rules", f"{_HERE}/deliveries"
-_CHANNEL, _RULE = _CHANNELS + "/{channel_id:str}", _RULES + "/{rule_id:str}"
 _ONCE = {"Cache-Control": "no-store"}
 SECRET_BYTES = 32
 
@@ -77,13 +74,13 @@ async def try_channel(request: Request, room: Parts, channel_id: str) -> Deliver
     return await room.db.read(notifications.get_delivery, made.id)
 
 
-@get(_CHANNELS, **operation("Notification channels", role=Role.ADMIN, answers={200: ChannelList}))
+@get("/api/notifications/channels", **operation("Notification channels", role=Role.ADMIN, answers={200: ChannelList}))
 async def list_channels(room: Room) -> Response:
     return answer(await room.db.read(notifications.list_channels))
 
 
 @post(
-    _CHANNELS,
+    "/api/notifications/channels",
     **operation(
         "Make a channel; the secret of a webhook is shown this once",
         role=Role.ADMIN,
@@ -96,24 +93,33 @@ async def create_channel(request: Request, room: Room) -> Response:
     return answer(await make_channel(request, room, await read_body(request)), 201, _ONCE)
 
 
-@get(_CHANNEL, **operation("One channel", role=Role.ADMIN, answers={200: ChannelView}))
+@get(
+    "/api/notifications/channels/{channel_id:str}",
+    **operation("One channel", role=Role.ADMIN, answers={200: ChannelView}),
+)
 async def one_channel(room: Room, channel_id: FromPath[str]) -> Response:
     return answer(await room.db.read(notifications.get_channel, channel_id))
 
 
-@patch(_CHANNEL, **operation("Change a channel", role=Role.ADMIN, body=CHANNEL_CHANGE, answers={200: ChannelView}))
+@patch(
+    "/api/notifications/channels/{channel_id:str}",
+    **operation("Change a channel", role=Role.ADMIN, body=CHANNEL_CHANGE, answers={200: ChannelView}),
+)
 async def change_channel(request: Request, room: Room, channel_id: FromPath[str]) -> Response:
     return answer(await edit_channel(request, room, channel_id, await read_body(request)))
 
 
-@delete(_CHANNEL, **operation("Forget a channel, its rules and its log", role=Role.ADMIN, answers={204: None}))
+@delete(
+    "/api/notifications/channels/{channel_id:str}",
+    **operation("Forget a channel, its rules and its log", role=Role.ADMIN, answers={204: None}),
+)
 async def remove_channel(request: Request, room: Room, channel_id: FromPath[str]) -> Response:
     await room.db.write(notifications.delete_channel, actor_of(request), channel_id)
     return answer_empty()
 
 
 @post(
-    _CHANNEL + "/rotate",
+    "/api/notifications/channels/{channel_id:str}/rotate",
     **operation(
         "Sign a webhook with a new secret, shown this once",
         role=Role.ADMIN,
@@ -126,40 +132,43 @@ async def rotate(request: Request, room: Room, channel_id: FromPath[str]) -> Res
 
 
 @post(
-    _CHANNEL + "/test",
+    "/api/notifications/channels/{channel_id:str}/test",
     **operation("Send a test message and say how that ended", role=Role.ADMIN, answers={200: DeliveryView}),
 )
 async def send_test(request: Request, room: Room, channel_id: FromPath[str]) -> Response:
     return answer(await try_channel(request, room, channel_id))
 
 
-@get(_RULES, **operation("Notification rules", role=Role.ADMIN, answers={200: RuleList}))
+@get("/api/notifications/rules", **operation("Notification rules", role=Role.ADMIN, answers={200: RuleList}))
 async def list_rules(room: Room) -> Response:
     return answer(await room.db.read(notifications.list_rules))
 
 
 @post(
-    _RULES,
+    "/api/notifications/rules",
     **operation("Make a rule", role=Role.ADMIN, body=RULE, answers={201: RuleView}, idempotent=True),
 )
 async def create_rule(request: Request, room: Room) -> Response:
     return answer(await room.db.write(notifications.add_rule, actor_of(request), await read_body(request)), 201)
 
 
-@put(_RULE, **operation("Replace a rule", role=Role.ADMIN, body=RULE, answers={200: RuleView}))
+@put(
+    "/api/notifications/rules/{rule_id:str}",
+    **operation("Replace a rule", role=Role.ADMIN, body=RULE, answers={200: RuleView}),
+)
 async def change_rule(request: Request, room: Room, rule_id: FromPath[str]) -> Response:
     body = await read_body(request)
     return answer(await room.db.write(notifications.change_rule, actor_of(request), rule_id, body))
 
 
-@delete(_RULE, **operation("Forget a rule", role=Role.ADMIN, answers={204: None}))
+@delete("/api/notifications/rules/{rule_id:str}", **operation("Forget a rule", role=Role.ADMIN, answers={204: None}))
 async def remove_rule(request: Request, room: Room, rule_id: FromPath[str]) -> Response:
     await room.db.write(notifications.delete_rule, actor_of(request), rule_id)
     return answer_empty()
 
 
 @get(
-    _LOG,
+    "/api/notifications/deliveries",
     **operation(
         "Messages and their tries, the newest first",
         role=Role.ADMIN,
@@ -172,7 +181,7 @@ async def list_deliveries(request: Request, room: Room) -> Response:
 
 
 @post(
-    _LOG + "/{delivery_id:str}/redeliver",
+    "/api/notifications/deliveries/{delivery_id:str}/redeliver",
     **operation("Send a message again, with the same id", role=Role.ADMIN, answers={200: DeliveryView}, errors=(409,)),
 )
 async def redeliver(request: Request, room: Room, delivery_id: FromPath[str]) -> Response:

@@ -23,12 +23,9 @@ from rackhand.server.contract import (
 )
 from rackhand.server.room import Room
 
-_HERE = "/api/schedules"
-_ONE = _HERE + "/{schedule_id:str}"
-
 
 @get(
-    _HERE,
+    "/api/schedules",
     **operation(
         "Schedules by title",
         role=Role.VIEWER,
@@ -41,7 +38,7 @@ async def list_schedules(request: Request, room: Room) -> Response:
 
 
 @post(
-    _HERE,
+    "/api/schedules",
     **operation("Make a schedule", role=Role.OPERATOR, body=SCHEDULE, answers={201: ScheduleView}, idempotent=True),
 )
 async def create(request: Request, room: Room) -> Response:
@@ -51,20 +48,20 @@ async def create(request: Request, room: Room) -> Response:
 
 
 @post(
-    _HERE + "/preview",
+    "/api/schedules/preview",
     **operation("The next times of an expression", role=Role.VIEWER, body=TIMES, answers={200: NextTimes}),
 )
 async def preview(request: Request, room: Room) -> Response:
     return answer(await room.db.read(schedules.preview, await read_body(request)))
 
 
-@get(_ONE, **operation("One schedule", role=Role.VIEWER, answers={200: ScheduleView}))
+@get("/api/schedules/{schedule_id:str}", **operation("One schedule", role=Role.VIEWER, answers={200: ScheduleView}))
 async def one(room: Room, schedule_id: FromPath[str]) -> Response:
     return answer(await room.db.read(schedules.get_schedule, schedule_id))
 
 
 @put(
-    _ONE,
+    "/api/schedules/{schedule_id:str}",
     **operation(
         "Replace a schedule; secrets that are left out keep their values",
         role=Role.OPERATOR,
@@ -78,14 +75,17 @@ async def change(request: Request, room: Room, schedule_id: FromPath[str]) -> Re
     return answer(await room.db.write(schedules.change, actor_of(request), schedule_id, body, sealed))
 
 
-@delete(_ONE, **operation("Forget a schedule and its history; its runs stay", role=Role.OPERATOR, answers={204: None}))
+@delete(
+    "/api/schedules/{schedule_id:str}",
+    **operation("Forget a schedule and its history; its runs stay", role=Role.OPERATOR, answers={204: None}),
+)
 async def remove(request: Request, room: Room, schedule_id: FromPath[str]) -> Response:
     await room.db.write(schedules.delete, actor_of(request), schedule_id)
     return answer_empty()
 
 
 @post(
-    _ONE + "/pause",
+    "/api/schedules/{schedule_id:str}/pause",
     **operation("Let a schedule fire no more until it is resumed", role=Role.OPERATOR, answers={200: ScheduleView}),
 )
 async def pause(request: Request, room: Room, schedule_id: FromPath[str]) -> Response:
@@ -93,7 +93,7 @@ async def pause(request: Request, room: Room, schedule_id: FromPath[str]) -> Res
 
 
 @post(
-    _ONE + "/resume",
+    "/api/schedules/{schedule_id:str}/resume",
     **operation("Let a paused schedule fire from its next time on", role=Role.OPERATOR, answers={200: ScheduleView}),
 )
 async def resume(request: Request, room: Room, schedule_id: FromPath[str]) -> Response:
@@ -101,7 +101,7 @@ async def resume(request: Request, room: Room, schedule_id: FromPath[str]) -> Re
 
 
 @get(
-    _ONE + "/firings",
+    "/api/schedules/{schedule_id:str}/firings",
     **operation(
         "What became of the due times of a schedule, the newest first",
         role=Role.VIEWER,
