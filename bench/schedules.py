@@ -62,7 +62,7 @@ def settings_of(url: str, folder: str) -> Settings:
     loopback = ("127.0.0.0/8",)
     return Settings(
         data=Path(folder), database_url=url, secret_key=KEY, outbound_allow=loopback, schedule_ms=1000, notice_ms=1000,
-        min_free_mb=0, database_pool=4,
+        misfire_ms=86_400_000, min_free_mb=0, database_pool=4,
     )  # fmt: skip
 
 

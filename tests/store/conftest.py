@@ -55,6 +55,8 @@ def live() -> Live:
         await lab.beat("PC-02", [phone("PC-01-S001"), phone(None)])
         await lab.db.write(scans.create, SYSTEM, {"node_id": None}, Periods())
         await runs(lab, place)
+        await told(lab)
+        await scheduled(lab)
         await lab.db.write(jobs.take, "history", 7, "here:1")
 
     return story
