@@ -50,6 +50,12 @@ RUN_UNDER_WAY = "a run of this schedule was still under way"
 ONE_WAITS = "a run of this schedule was still under way, and another time was waiting already"
 WAITS_FOR_RUN = "waits for the end of the run that is under way"
 PAUSED_MEANWHILE = "the schedule was paused before its turn came"
+SENT_ANSWERED = "it answered {n}"
+SENT_UNANSWERED = "no answer within {n} s"
+SENT_NOWHERE = "{host} was not fetched: {reason}; nothing was changed"
+SENT_OTHER_KEY = "its address was sealed with another key: give all servers and workers the same RACKHAND_SECRET_KEY"
+SENT_SWITCHED_OFF = "the channel was switched off"
+SENT_DIED = "the process that sends messages ended with {n}"
 
 TEMPLATES = (
     *(OFFLINE, NO_NODE, NO_INDEX, CONFLICT, DRAINING),
@@ -59,7 +65,8 @@ TEMPLATES = (
     *(TOO_HOT, BATTERY_LOW, STORAGE_LOW, STORAGE_LOW_MB),
     *(TOO_MANY_FAILED, WAVE_UNTESTED, WAVE_DONE, ROLLOUT_ABORTED, ROLLOUT_CUT_SHORT),
     *(TIME_MISSED, TIMES_MISSED, RUN_UNDER_WAY, ONE_WAITS, WAITS_FOR_RUN, PAUSED_MEANWHILE),
-    *(LEFT_OUT, AT_ITS_TURN, QUARANTINED),
+    *(SENT_ANSWERED, SENT_UNANSWERED, SENT_OTHER_KEY, SENT_SWITCHED_OFF, SENT_DIED),
+    *(SENT_NOWHERE, LEFT_OUT, AT_ITS_TURN, QUARANTINED),
     *step_reasons.TEMPLATES,
 )
 """Those that hold another reason come last, the outermost first."""

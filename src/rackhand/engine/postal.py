@@ -7,6 +7,7 @@ once, each time with the same id.
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from rackhand.core import reasons
 from rackhand.core.delivery import DeliveryState, next_try
 from rackhand.store import deliveries, happenings
 from rackhand.store import notification_channels as channels
@@ -68,7 +69,7 @@ def _take(tx: Tx, row: DeliveryRow) -> Parcel | None:
     if channel is None or not deliveries.claim(tx, row, tx.now + CLAIM_MS):
         return None
     if not (channel.is_enabled or row.is_test):
-        end = {"last_error_message": "the channel was switched off"}
+        end = {"last_error_message": reasons.SENT_SWITCHED_OFF}
         deliveries.end_try(tx, row.id, DeliveryState.GIVEN_UP, None, **end)
         return None
     fresh = deliveries.get(tx, row.id)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rackhand.core import reasons
 from rackhand.engine.postal import Outcome
 
 MODULE = "rackhand.server.chat_child"
@@ -43,7 +44,7 @@ class Chat:
             async with asyncio.timeout(self.timeout_s):
                 said, _ = await child.communicate(json.dumps(request | {"allow": list(self.allow)}).encode())
         except TimeoutError:
-            return Outcome(f"no answer within {self.timeout_s:g} s")
+            return Outcome(reasons.SENT_UNANSWERED.format(n=f"{self.timeout_s:g}"))
         finally:
             if child.returncode is None:
                 child.kill()
@@ -64,5 +65,5 @@ def _outcome(said: bytes, code: int | None) -> Outcome:
     try:
         answer = json.loads(said)
     except ValueError:
-        return Outcome(f"the process that sends messages ended with {code}")
+        return Outcome(reasons.SENT_DIED.format(n=code))
     return Outcome(answer["error"], is_final=bool(answer.get("is_final")))

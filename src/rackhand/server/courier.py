@@ -9,6 +9,7 @@ import time
 
 import structlog
 
+from rackhand.core import reasons
 from rackhand.core.delivery import signed_headers
 from rackhand.core.errors import RackhandError
 from rackhand.engine import postal
@@ -24,7 +25,6 @@ _log = structlog.get_logger("rackhand.courier")
 MOST_AT_ONCE = 16
 MOST_IN_A_ROW = 50
 _GONE = 410
-_OTHER_KEY = "its address was sealed with another key: give all servers and workers the same RACKHAND_SECRET_KEY"
 
 
 class Courier:
@@ -93,12 +93,12 @@ class Courier:
     async def _try(self, parcel: Parcel) -> Outcome:
         address = self.vault.open_text(parcel.channel.address)
         if address is None:
-            return Outcome(_OTHER_KEY)
+            return Outcome(reasons.SENT_OTHER_KEY)
         if parcel.channel.kind == "apprise":
             title, text = letter_of(parcel, self.public_url)
             return await self.chat.send(address, title, text)
         secret = self.vault.open_text(parcel.channel.secret or "")
-        return Outcome(_OTHER_KEY) if secret is None else await self._post(parcel, address, secret)
+        return Outcome(reasons.SENT_OTHER_KEY) if secret is None else await self._post(parcel, address, secret)
 
     async def _post(self, parcel: Parcel, address: str, secret: str) -> Outcome:
         body = body_of(parcel, self.public_url)
@@ -118,4 +118,6 @@ class Courier:
             return Outcome(None, answer.status, text)
         asked = answer.headers.get("Retry-After", "")
         wait_s = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else None
-        return Outcome(f"it answered {answer.status}", answer.status, text, wait_s, answer.status == _GONE)
+        return Outcome(
+            reasons.SENT_ANSWERED.format(n=answer.status), answer.status, text, wait_s, answer.status == _GONE
+        )
