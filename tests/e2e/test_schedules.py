@@ -7,10 +7,10 @@ from tests.postgres import PostgresServer
 def test_each_time_fires_once_though_a_worker_is_killed(postgres_server: PostgresServer) -> None:
     name = postgres_server.take()
     try:
-        figures = prove(postgres_server.url(name), ticks=30, speed=240, kills=1)
+        figures = prove(postgres_server.url(name), ticks=12, speed=240, kills=1)
     finally:
         postgres_server.give_back(name)
 
     assert is_kept(figures), figures
     assert figures["killed"] == 1
-    assert figures["states"]["started"] >= 30
+    assert figures["states"]["started"] >= 12

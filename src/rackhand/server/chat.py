@@ -10,6 +10,7 @@ from typing import Any
 
 from rackhand.core import reasons
 from rackhand.engine.postal import Outcome
+from rackhand.server.chat_child import ONLY_HERE, is_local
 
 MODULE = "rackhand.server.chat_child"
 TIMEOUT_S = 30.0
@@ -26,6 +27,8 @@ class Chat:
 
     async def check(self, address: str) -> str | None:
         """Why an address cannot be used; None if it can. Nothing is sent."""
+        if is_local(address):
+            return ONLY_HERE
         return (await self._ask({"do": "check", "address": address, "title": "", "body": ""})).error
 
     async def send(self, address: str, title: str, body: str) -> Outcome:

@@ -20,7 +20,13 @@ LOCAL = frozenset(
     {"blink1", "dbus", "file", "glib", "gnome", "kde", "macosx", "qt", "syslog", "tmux", "windows", "wall"}
 )
 """Schemes that reach nobody, but this machine."""
+ONLY_HERE = "this kind of address reaches only the server itself"
 _SHORTEST = 6
+
+
+def is_local(address: str) -> bool:
+    """Whether an address reaches only this machine."""
+    return address.partition("://")[0].lower() in LOCAL
 
 
 def guard(allowed: Allowed) -> None:
@@ -52,8 +58,8 @@ class _Notes(logging.Handler):
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """{"error": null} if all went well. `do` is `check` (can the address be read) or `send`."""
     address = str(request["address"])
-    if address.partition("://")[0].lower() in LOCAL:
-        return {"error": "this kind of address reaches only the server itself"}
+    if is_local(address):
+        return {"error": ONLY_HERE, "is_final": True}
     guard(Allowed.of(request["allow"]))
     apprise = importlib.import_module("apprise")
     notes = _Notes()
