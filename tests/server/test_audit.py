@@ -148,6 +148,7 @@ def test_every_change_leaves_a_line_of_who_and_from_where(server: ServerPlace) -
                 made = answer.json() if answer.content else {}
                 known |= {action.partition(".")[0]: made["id"]} if method == "POST" and "id" in made else {}
 
+            assert SECRET.replace(" ", "-") not in (await api.get("/api/audit", params={"limit": 500})).text
             assert SECRET not in (await api.get("/api/audit", params={"limit": 500})).text
 
     asyncio.run(story())

@@ -106,6 +106,7 @@ def test_channels_and_rules_are_made_tried_and_switched_off(server: ServerPlace)
             form = {"/title": "Hook", "/kind": "webhook", "/address": "ftp://x", "/language": "ko", "/digest_s": "0"}
             wrong = await kim.post(f"{here}/channels", data=form)
             assert (wrong.status_code, 'value="ftp://x"' in wrong.text) == (422, True)
+            assert 'id="rule-title"' not in wrong.text
             made = await kim.post(f"{here}/channels", data=form | {"/address": hook.url})
             assert "whsec_" in made.text
             (channel,) = (await api.get("/api/notifications/channels")).json()["items"]
