@@ -80,13 +80,14 @@ def wrong_part(expression: str) -> Message | None:
 def times_after(expression: str, zone: tzinfo, after: Millis) -> Iterator[Millis]:
     """The moments after `after`, in order; none any more where the calendar ends or no day fits."""
     start = datetime.fromtimestamp(after // 1000, UTC).astimezone(zone)
-    try:
-        for moment in CronSim(expression, start):
-            at = int(moment.timestamp()) * 1000
-            if at > after:
-                yield at
-    except (CronSimError, OverflowError, ValueError):
-        return
+    found = CronSim(expression, start)
+    while True:
+        try:
+            at = int(next(found).timestamp()) * 1000
+        except (StopIteration, OverflowError, ValueError):
+            return
+        if at > after:
+            yield at
 
 
 def next_after(expression: str, zone: tzinfo, after: Millis) -> Millis | None:

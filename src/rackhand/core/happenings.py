@@ -65,8 +65,7 @@ def message_of(kind: Happening, values: Mapping[str, Any]) -> Message:
             return Message("new video of {channel}: {title}", channel=v["channel"], title=v["title"])
         case Happening.QUOTA_LOW:
             return Message("{left} of {budget} units of today's quota are left", left=v["left"], budget=v["budget"])
-        case Happening.TEST:
-            return Message("this is a test: messages of Rackhand arrive here")
+    return Message("this is a test: messages of Rackhand arrive here")
 
 
 class _Known(dict[str, Any]):
