@@ -63,6 +63,7 @@ nightly: browser ## The long sets: every test with more examples and looks, chao
 	@$(BIN)/python bench/chaos.py --planted
 	@$(BIN)/python -m bench.fuzz
 	@$(BIN)/python -m bench.soak
+	@$(BIN)/python bench/schedules.py
 
 clean: ## Remove the environment and every cache of this checkout
 	@rm -rf frontend/node_modules src/rackhand/server/static/dist .venv .tools .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist

@@ -1,9 +1,17 @@
 """A fleet for the pages: two nodes, 30 phones, and runs in every state, with names that try to be more than text."""
 
-from rackhand.engine import devices
+from rackhand.core import reasons
+from rackhand.core.schedule import FiringState
+from rackhand.core.schema import parse
+from rackhand.engine import devices, notifications, postal, schedules
 from rackhand.engine.access import SYSTEM
 from rackhand.engine.fake import Lab
+from rackhand.engine.notifications import SealedAddress
+from rackhand.engine.postal import Outcome
 from rackhand.server.fake_site import Site
+from rackhand.store import deliveries, firings
+from rackhand.store.db import Tx
+from rackhand.store.firings import FiringRow
 from rackhand.wire.messages import Job, ReportedDevice
 
 HOSTILE = '<img src=x onerror="alert(1)"> \u202eesrever ' + "x" * 150
@@ -23,6 +31,8 @@ async def _furnish(lab: Lab) -> None:
     await lab.db.write(devices.change_at, SYSTEM, 2, {"label": HOSTILE, "labels": {"rack": "a"}})
     await _ended(lab)
     await _going_on(lab)
+    await _planned(lab)
+    await _told(lab)
 
 
 def _gone(phone: ReportedDevice) -> ReportedDevice:
@@ -60,3 +70,36 @@ async def _going_on(lab: Lab) -> None:
 def _waits(lab: Lab, job: Job) -> dict[str, object]:
     facts = {"status": "waiting", "step_index": 0, "grace_left_ms": 15_000, "reason": "device offline"}
     return lab.event("PC-02", job, "task_progress", 3, **facts)
+
+
+async def _planned(lab: Lab) -> None:
+    """A schedule that does not come due in a test, with a row for everything that may become of a time, and a paused
+    one with a name that tries to be more than text."""
+    playbook = await lab.playbook(title="By the clock")
+    body = {"playbook_id": playbook, "target": {"scope": "labels", "labels": {"rack": "a"}}, "cron": "0 0 1 1 *"}
+    checked = parse(schedules.SCHEDULE, body | {"title": "New year", "time_zone": "Asia/Seoul"})
+    made = await lab.db.write(schedules.create, SYSTEM, checked, {})
+    other = await lab.db.write(schedules.create, SYSTEM, checked | {"title": HOSTILE}, {})
+    await lab.db.write(schedules.pause, SYSTEM, other.id)
+    said = {FiringState.MISSED: reasons.TIME_MISSED.format(n=300), FiringState.SKIPPED: reasons.RUN_UNDER_WAY}
+    past = enumerate((FiringState.MISSED, FiringState.SKIPPED, FiringState.FAILED, FiringState.STARTED))
+    rows = [FiringRow(made.id, 1_767_193_200_000 + n, state, None, said.get(state), lab.clock.at) for n, state in past]
+    await lab.db.write(firings.add, rows)
+
+
+async def _told(lab: Lab) -> None:
+    """A channel whose last message was given up, and a rule that is switched off."""
+    body = {"title": "Team chat", "kind": "webhook", "address": "https://hooks.invalid/x"}
+    address = SealedAddress("sealed", "https://hooks.invalid/…")
+    checked = parse(notifications.CHANNEL, body)
+    channel = await lab.db.write(notifications.add_channel, SYSTEM, checked, address, "sealed")
+    rule = {"title": HOSTILE, "kinds": ["run_failed", "node_silent"], "channel_id": channel.id, "is_enabled": False}
+    await lab.db.write(notifications.add_rule, SYSTEM, parse(notifications.RULE, rule))
+    await lab.db.write(_refused, channel.id)
+
+
+def _refused(tx: Tx, channel_id: str) -> None:
+    deliveries.add(tx, channel_id, "delivery-1", happening_count=3)
+    parcel = postal.take_one(tx, "delivery-1")
+    assert parcel is not None
+    postal.finish(tx, parcel, Outcome("it answered 410", 410, HOSTILE, is_final=True))

@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 
 from rackhand.core.ids import uuid7
-from rackhand.engine import artifacts, catalog, devices, playbooks, rollouts, run_views
+from rackhand.engine import artifacts, catalog, devices, notifications, playbooks, rollouts, run_views, schedules
 from rackhand.engine.access import SYSTEM
 from rackhand.engine.fake import Lab, phone
 from rackhand.engine.run_views import RunView
@@ -54,6 +54,27 @@ def command_named(site: Site, title: str) -> str:
     async def find(lab: Lab) -> str:
         query = {"limit": 50, "cursor": None, "q": title, "folder": None, "kind": None}
         return (await lab.db.read(catalog.list_assets, query)).items[0].id
+
+    return site.do(find)
+
+
+def schedule_named(site: Site, title: str) -> str:
+    """The id of the schedule with this title."""
+
+    async def find(lab: Lab) -> str:
+        query = {"limit": 50, "cursor": None, "playbook_id": None}
+        found = await lab.db.read(schedules.list_schedules, query)
+        return next(each.id for each in found.items if each.title == title)
+
+    return site.do(find)
+
+
+def channel_named(site: Site, title: str) -> str:
+    """The id of the notification channel with this title."""
+
+    async def find(lab: Lab) -> str:
+        found = await lab.db.read(notifications.list_channels)
+        return next(each.id for each in found.items if each.title == title)
 
     return site.do(find)
 

@@ -2,7 +2,15 @@
 
 from collections.abc import Callable
 
-from tests.browser.happenings import command_named, halted_rollout, playbook_named, quarantined, run_named
+from tests.browser.happenings import (
+    channel_named,
+    command_named,
+    halted_rollout,
+    playbook_named,
+    quarantined,
+    run_named,
+    schedule_named,
+)
 
 from rackhand.server.fake_site import Site
 
@@ -36,6 +44,11 @@ PAGES: dict[str, Address] = {
     "playbooks": _at("/playbooks"),
     "playbook": lambda site: f"/playbooks/{playbook_named(site, 'Playback check')}",
     "builder": lambda site: f"/playbooks/builder?playbook={playbook_named(site, 'Playback check')}",
+    "schedules": _at("/schedules"),
+    "schedule": lambda site: f"/schedules/{schedule_named(site, 'New year')}",
+    "new schedule": lambda site: f"/schedules/new?playbook={playbook_named(site, 'Playback check')}",
+    "notifications": _at("/settings/notifications"),
+    "channel": lambda site: f"/settings/notifications/channels/{channel_named(site, 'Team chat')}",
     "settings": _at("/settings"),
     "nodes": _at("/settings/nodes"),
     "users": _at("/settings/users"),
@@ -48,8 +61,11 @@ PAGES: dict[str, Address] = {
     "rollout halted": lambda site: f"/runs/{halted_rollout(site)}",
 }
 LOGIN = "/login?next=/runs"
-EMPTY = ("/", "/devices", "/devices?view=list", "/runs", "/commands", "/playbooks", "/playbooks/builder", "/onboarding")
+EMPTY = (
+    *("/", "/devices", "/devices?view=list", "/runs", "/commands", "/playbooks", "/playbooks/builder"),
+    *("/schedules", "/schedules/new", "/onboarding"),
+)
 """The pages that say something else before there is anything."""
-EMPTY_SETTINGS = ("/settings/nodes", "/settings/tokens")
+EMPTY_SETTINGS = ("/settings/nodes", "/settings/tokens", "/settings/notifications")
 EXPECTED = r"status of 404 .*\((/nowhere|http://[^/]*/nowhere)"
 """What the console says of the one that is missing."""

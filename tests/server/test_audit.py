@@ -60,6 +60,15 @@ def test_a_run_says_who_sent_which_commands_to_which_devices(server: ServerPlace
     asyncio.run(story())
 
 
+SCHEDULE = {
+    "title": "S",
+    "playbook_id": "{book}",
+    "target": {"scope": "all"},
+    "cron": "@daily",
+    "params": {"word": "w"},
+}
+HOOK = {"title": "Hook", "kind": "webhook", "address": f"https://hooks.invalid/{SECRET.replace(' ', '-')}"}
+RULE = {"title": "R", "kinds": ["run_failed"], "channel_id": "{hook}"}
 CHANGES: tuple[tuple[str, str, Any, str], ...] = (
     ("POST", "/api/command-assets", {"title": "Look", "kind": "shell", "params": {"command": "id"}}, "asset.create"),
     ("PUT", "/api/command-assets/{asset}", {"title": "L", "kind": "shell", "params": {"command": "w"}}, "asset.update"),
@@ -68,6 +77,19 @@ CHANGES: tuple[tuple[str, str, Any, str], ...] = (
     ("PUT", "/api/playbooks/{playbook}", {"title": "Q", "steps": [{"asset_id": "{other}"}]}, "playbook.save"),
     ("DELETE", "/api/playbooks/{playbook}", None, "playbook.archive"),
     ("POST", "/api/files", None, "file.upload"),
+    ("POST", "/api/schedules", SCHEDULE, "schedule.create"),
+    ("PUT", "/api/schedules/{schedule}", SCHEDULE, "schedule.change"),
+    ("POST", "/api/schedules/{schedule}/pause", None, "schedule.pause"),
+    ("POST", "/api/schedules/{schedule}/resume", None, "schedule.resume"),
+    ("DELETE", "/api/schedules/{schedule}", None, "schedule.delete"),
+    ("PATCH", "/api/notifications/channels/{hook}", {"title": "H"}, "notification_channel.change"),
+    ("POST", "/api/notifications/channels/{hook}/rotate", None, "notification_channel.rotate"),
+    ("POST", "/api/notifications/channels/{hook}/test", None, "notification_channel.test"),
+    ("POST", "/api/notifications/rules", RULE, "notification_rule.create"),
+    ("PUT", "/api/notifications/rules/{notification_rule}", RULE, "notification_rule.change"),
+    ("DELETE", "/api/notifications/rules/{notification_rule}", None, "notification_rule.delete"),
+    ("DELETE", "/api/notifications/channels/{hook}", None, "notification_channel.delete"),
+    ("POST", "/api/notifications/channels", HOOK, "notification_channel.create"),
     ("POST", "/api/nodes", {"id": "PC-02"}, "node.enrol"),
     ("PATCH", "/api/nodes/PC-02", {"name": "Two"}, "node.rename"),
     ("POST", "/api/nodes/PC-02/rotate", None, "node.rotate"),
@@ -92,6 +114,8 @@ _NOT_HERE = frozenset(
         "/api/playbooks/presets",
         "/api/presets/{preset}/plan",  # changes nothing
         "/api/presets/{preset}/runs",  # starts a run as POST /api/runs does
+        "/api/notifications/deliveries/{delivery_id}/redeliver",  # tests/server/test_notifications.py
+        "/api/schedules/preview",  # changes nothing
         "/api/runs",  # in the story above
         "/api/runs/plan",  # changes nothing
         "/api/runs/{run_id}/rerun",
@@ -111,6 +135,9 @@ def test_every_change_leaves_a_line_of_who_and_from_where(server: ServerPlace) -
             await rack(api)
             admin = await api.person(name="kim")
             known = {"other": (await api.make("/api/command-assets", {"title": "O", **SHELL}))["id"]}
+            steps = [{"asset_id": known["other"]}]
+            known["book"] = (await api.make("/api/playbooks", {"title": "B", "steps": steps}))["id"]
+            known["hook"] = (await api.make("/api/notifications/channels", HOOK))["channel"]["id"]
             for method, path, body, action in CHANGES:
                 before = (await lines(api, limit="1"))[0]["id"]
                 for name, value in known.items():
@@ -125,6 +152,7 @@ def test_every_change_leaves_a_line_of_who_and_from_where(server: ServerPlace) -
                 made = answer.json() if answer.content else {}
                 known |= {action.partition(".")[0]: made["id"]} if method == "POST" and "id" in made else {}
 
+            assert SECRET.replace(" ", "-") not in (await api.get("/api/audit", params={"limit": 500})).text
             assert SECRET not in (await api.get("/api/audit", params={"limit": 500})).text
 
     asyncio.run(story())

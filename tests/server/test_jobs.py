@@ -108,5 +108,5 @@ def test_a_server_does_them_unless_told_otherwise(server: ServerPlace) -> None:
 
 def test_names_are_unique_and_periods_are_settings_or_constants() -> None:
     assert len({job.name for job in JOBS}) == len(JOBS)
-    assert all(job.period_ms(Settings()) >= 60_000 for job in JOBS)
-    assert jobs.slot_of(JOBS[0], Settings(retention_ms=1000), 12_345) == 12
+    assert all(job.period_ms(Settings()) >= 5_000 for job in JOBS)
+    assert jobs.slot_of(JOBS[0], Settings(schedule_ms=1000), 12_345) == 12

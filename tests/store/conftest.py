@@ -11,12 +11,16 @@ from rackhand.engine import (
     accounts,
     artifacts,
     files,
+    firing,
+    happenings,
     idempotency,
     identities,
     login_links,
+    notifications,
     presets,
     reruns,
     scans,
+    schedules,
     sessions,
     tokens,
 )
@@ -24,6 +28,7 @@ from rackhand.engine.access import SYSTEM, Role
 from rackhand.engine.fake import Lab, phone
 from rackhand.engine.idempotency import Claim
 from rackhand.engine.identities import Identity
+from rackhand.engine.notifications import SealedAddress
 from rackhand.store import audit, jobs, run_secrets
 from rackhand.store.backup import Place
 from rackhand.store.fake import FakeClock
@@ -55,6 +60,8 @@ def live() -> Live:
         await lab.report(lab.device_event("PC-01", "PC-01-S001", "rebooted", text="it took 9 s"))
         await lab.db.write(scans.create, SYSTEM, {"node_id": None}, Periods())
         await runs(lab, place)
+        await told(lab)
+        await scheduled(lab)
         await lab.db.write(jobs.take, "history", 7, "here:1")
 
     return story
@@ -87,6 +94,29 @@ async def runs(lab: Lab, place: Place) -> None:
         run = await lab.db.write(reruns.rerun, run.view.id, parse(reruns.RERUN, {"outcomes": ["failed"]}), "kim")
         for job in (await lab.pull("PC-01")).jobs:
             await lab.execute("PC-01", job, "failed")
+
+
+async def told(lab: Lab) -> None:
+    """A channel, a rule, and a message about a run that failed."""
+    body = parse(notifications.CHANNEL, {"title": "웹훅", "kind": "webhook", "address": "https://example.org/x"})
+    address = SealedAddress("sealed address", "https://example.org/…")
+    channel = await lab.db.write(notifications.add_channel, SYSTEM, body, address, "sealed secret")
+    rule = {"title": "All", "kinds": ["run_failed"], "channel_id": channel.id}
+    await lab.db.write(notifications.add_rule, SYSTEM, parse(notifications.RULE, rule))
+    await lab.run(await lab.playbook(title="Nobody there"), {"scope": "nodes", "nodes": ["PC-02"]})
+    await lab.sweep(after_ms=120_000)
+    assert await lab.db.write(happenings.collect) > 0
+    assert await lab.db.write(happenings.gather) == 1
+
+
+async def scheduled(lab: Lab) -> None:
+    """A schedule with a secret, of which a time has come."""
+    step = {"kind": "shell", "params": {"command": "login {{ secrets.pin }}"}}
+    body = {"title": "매일", "playbook_id": await lab.playbook(step), "target": {"scope": "all"}, "cron": "@daily"}
+    checked = parse(schedules.SCHEDULE, body | {"time_zone": "Asia/Seoul"})
+    made = await lab.db.write(schedules.create, SYSTEM, checked, {"pin": Sealed("sealed pin")})
+    lab.clock.advance(86_400_000)
+    assert (await lab.db.write(firing.fire, made.id, 300_000)).times == 1
 
 
 async def finish(lab: Lab, place: Place, job: Job, status: str) -> None:

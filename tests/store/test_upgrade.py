@@ -55,6 +55,10 @@ async def load(place: DatabasePlace, release: str, tmp_path: Path) -> DatabasePl
     return place
 
 
+GONE = {"webhooks"}
+"""Tables that a contract took away, since no release wrote them."""
+
+
 def counts(tx: Tx, names: list[str]) -> dict[str, int]:
     return {name: tx.conn.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in names}
 
@@ -83,6 +87,8 @@ def test_a_database_of_every_release_becomes_todays(database: DatabasePlace, rel
         place = await load(database, release, tmp_path)
         async with place.started() as db:
             names = await db.read(names_of)
+            names, gone = sorted(set(names) - GONE), sorted(set(names) & GONE)
+            assert set((await db.read(counts, gone)).values()) <= {0}
             before = await db.read(counts, names)
             assert min(before[name] for name in ("runs", "run_steps", "events", "artifacts", "users")) > 0
             assert (await schema.upgrade(db)).is_current

@@ -11,12 +11,14 @@ from rackhand.cli.devices import app as devices
 from rackhand.cli.doctor import doctor
 from rackhand.cli.leash import follow_leash
 from rackhand.cli.nodes import app as nodes
+from rackhand.cli.notifications import app as notifications
 from rackhand.cli.options import new_app
 from rackhand.cli.outcome import closing
 from rackhand.cli.playbooks import app as playbooks
 from rackhand.cli.presets import app as presets
 from rackhand.cli.run import run
 from rackhand.cli.runs import app as runs
+from rackhand.cli.schedules import app as schedules
 from rackhand.cli.serve import serve
 from rackhand.cli.sim import sim
 from rackhand.cli.users import app as users
@@ -48,6 +50,8 @@ app.add_typer(devices, name="devices")
 app.add_typer(nodes, name="nodes")
 app.add_typer(playbooks, name="playbooks")
 app.add_typer(presets, name="presets")
+app.add_typer(schedules, name="schedules")
+app.add_typer(notifications, name="notifications")
 app.add_typer(users, name="users")
 app.command("sim")(sim)
 app.add_typer(db, name="db")

@@ -44,6 +44,18 @@ ROLLOUT_CUT_SHORT = "the run ended before all of its waves were done"
 SCAN_OF_SILENT = "node {node} is silent; start its agent, or look at its network, and scan again"
 SCAN_UNANSWERED = "node {node} did not finish the scan within {n} s"
 SCAN_WITHOUT_REASON = "the node gave no reason"
+TIME_MISSED = "missed: no server was running, or none got to it, within {n} s of it"
+TIMES_MISSED = "missed, and every time after it until {at} that is not listed: no server was running"
+RUN_UNDER_WAY = "a run of this schedule was still under way"
+ONE_WAITS = "a run of this schedule was still under way, and another time was waiting already"
+WAITS_FOR_RUN = "waits for the end of the run that is under way"
+PAUSED_MEANWHILE = "the schedule was paused before its turn came"
+SENT_ANSWERED = "it answered {n}"
+SENT_UNANSWERED = "no answer within {n} s"
+SENT_NOWHERE = "{host} was not fetched: {reason}; nothing was changed"
+SENT_OTHER_KEY = "its address was sealed with another key: give all servers and workers the same RACKHAND_SECRET_KEY"
+SENT_SWITCHED_OFF = "the channel was switched off"
+SENT_DIED = "the process that sends messages ended with {n}"
 
 TEMPLATES = (
     *(OFFLINE, NO_NODE, NO_INDEX, CONFLICT, DRAINING),
@@ -52,7 +64,9 @@ TEMPLATES = (
     *(FLAPPING, GAVE_UP_AFTER_REBOOT, GAVE_UP_AFTER_RECONNECT, GAVE_UP_AGAIN),
     *(TOO_HOT, BATTERY_LOW, STORAGE_LOW, STORAGE_LOW_MB),
     *(TOO_MANY_FAILED, WAVE_UNTESTED, WAVE_DONE, ROLLOUT_ABORTED, ROLLOUT_CUT_SHORT),
-    *(LEFT_OUT, AT_ITS_TURN, QUARANTINED),
+    *(TIME_MISSED, TIMES_MISSED, RUN_UNDER_WAY, ONE_WAITS, WAITS_FOR_RUN, PAUSED_MEANWHILE),
+    *(SENT_ANSWERED, SENT_UNANSWERED, SENT_OTHER_KEY, SENT_SWITCHED_OFF, SENT_DIED),
+    *(SENT_NOWHERE, LEFT_OUT, AT_ITS_TURN, QUARANTINED),
     *step_reasons.TEMPLATES,
 )
 """Those that hold another reason come last, the outermost first."""

@@ -6,9 +6,9 @@ which the next pass removes; never contents that nothing names.
 
 from dataclasses import dataclass
 
-from rackhand.engine import audit_log, preferences
+from rackhand.engine import audit_log, happenings, preferences
 from rackhand.engine.preferences import DAY_MS
-from rackhand.store import health, retention
+from rackhand.store import firings, health, retention
 from rackhand.store.db import Tx
 from rackhand.store.retention import OldRuns
 
@@ -33,4 +33,5 @@ def remove(tx: Tx, due: OldRuns) -> Removed:
     before = tx.now - preferences.read(tx).retention.event_days * DAY_MS
     gone = retention.remove_runs(tx, due) if due.ids else 0
     events = retention.remove_events(tx, before) + health.remove_events(tx, before)
+    events += firings.forget(tx, before) + happenings.forget(tx, before)
     return Removed(gone, events, audit_log.forget(tx))

@@ -204,6 +204,7 @@ def insert_run(
     tx.tell(RunMoved.of(run, run.status, tx.now))
     run_secrets.add(tx, run.id, origin.sealed)
     count = len(resolved.steps)
+    inventory.lock(tx, [p.device.id for p in planned])
     leases.add(tx, run.id, planned, step_count=count, deadline_at=run.deadline_at, policy=resolved.policy)
     queued = [p for p in planned if p.status is DeviceRunStatus.QUEUED]
     inventory.set_activity(tx, [(p.device.id, 0, run.id, tx.now) for p in queued])

@@ -23,10 +23,12 @@ from rackhand.server.api import (
     devices,
     files,
     nodes,
+    notifications,
     playbooks,
     presets,
     runs,
     scans,
+    schedules,
     status,
     tokens,
     users,
@@ -37,6 +39,7 @@ from rackhand.server.attempts import Attempts
 from rackhand.server.auth import authorise, require_declared
 from rackhand.server.background import Ticker
 from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
+from rackhand.server.courier import Courier
 from rackhand.server.disks import Disks
 from rackhand.server.gate import Gate
 from rackhand.server.jobs import Place, tickers
@@ -67,6 +70,8 @@ MODULES = (
     devices,
     nodes,
     scans,
+    schedules,
+    notifications,
     workspace_settings,
     status,
     work,
@@ -126,6 +131,7 @@ def _handlers() -> list[ControllerRouterHandler]:
 
 def _make_room(database: Database, settings: Settings) -> Parts:
     wakeups, metrics, periods = Wakeups(), Metrics(), settings.periods
+    vault = open_vault(settings.secret_key, settings.data)
     hints = database.hints(wakeups)
     wakeups.connect(hints)
 
@@ -146,8 +152,9 @@ def _make_room(database: Database, settings: Settings) -> Parts:
         callbacks=CallbackWriter(database, periods, wakeups.wake, settings.callback_queue),
         attempts=Attempts(),
         disks=Disks({"data": settings.data, "artifacts": settings.data / "artifacts"}, settings.min_free_mb),
-        vault=open_vault(settings.secret_key, settings.data),
+        vault=vault,
         provider=Provider(settings),
+        courier=Courier.of(database, settings, vault),
     )
 
 
@@ -156,7 +163,8 @@ async def _background(app: Litestar) -> AsyncIterator[None]:
     """The work of a server beside its answers, from start to end."""
     room = room_of(app)
     wakeups = room.wakeups
-    place = Place(room.db, room.settings, room.files, room.artifacts, wakeups.wake_all, lambda: wakeups.is_closed)
+    blobs = (room.files, room.artifacts)
+    place = Place(room.db, room.settings, *blobs, wakeups.wake_all, lambda: wakeups.is_closed, room.disks, room.courier)
     await room.callbacks.start()
     if room.hints is not None:
         room.hints.start()
@@ -168,6 +176,7 @@ async def _background(app: Litestar) -> AsyncIterator[None]:
     finally:
         wakeups.close()
         await asyncio.gather(*(ticker.close() for ticker in working))
+        await room.courier.cancel()
         await room.callbacks.close()
         if room.hints is not None:
             await room.hints.close()

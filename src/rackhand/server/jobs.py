@@ -14,7 +14,10 @@ from functools import partial
 import structlog
 
 from rackhand.engine import idempotency
+from rackhand.server import clockwork
 from rackhand.server.background import Ticker
+from rackhand.server.courier import Courier
+from rackhand.server.disks import Disks
 from rackhand.server.retention import remove_old
 from rackhand.server.settings import Settings
 from rackhand.store import jobs, sessions
@@ -37,6 +40,8 @@ class Place:
     artifacts: BlobStore
     wake: Callable[[Iterable[str]], None]
     is_closing: Callable[[], bool]
+    disks: Disks | None = None
+    courier: Courier | None = None
     holder: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
 
@@ -67,11 +72,27 @@ async def _uploads(place: Place) -> None:
         await blobs.tidy(BROKEN_OFF_S)
 
 
+async def _schedules(place: Place) -> None:
+    turn = await clockwork.fire_due(place.db, place.settings.misfire_ms, place.disks)
+    place.wake(turn.wake)
+    if turn.times:
+        _log.info("schedules fired", times=turn.times, runs=turn.runs)
+    for error in turn.errors:
+        raise error
+
+
+async def _notices(place: Place) -> None:
+    if place.courier is not None:
+        await clockwork.tell(place.db, place.courier)
+
+
 def _hourly(_: Settings) -> int:
     return HOUR_MS
 
 
 JOBS = (
+    Job("schedules", "Starts the runs of schedules that are due", lambda settings: settings.schedule_ms, _schedules),
+    Job("notices", "Finds what happened, and sends messages", lambda settings: settings.notice_ms, _notices),
     Job("history", "Removes runs and events that are kept no longer", lambda settings: settings.retention_ms, _history),
     Job("sessions", "Forgets logins and one-time links that ran out", _hourly, _sessions),
     Job("answers", "Forgets answers kept for an Idempotency-Key for longer than a day", _hourly, _answers),

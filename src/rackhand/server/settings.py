@@ -78,6 +78,13 @@ def _issuer(value: Any) -> str:
     return str(value)
 
 
+def _public(value: Any) -> str:
+    parts = urlsplit(_text(value))
+    if value and not (parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment):
+        raise ValueError("must be an http or https address such as https://rack.example.org")
+    return str(value).rstrip("/")
+
+
 def _roles(value: Any) -> tuple[str, ...]:
     pairs = value.split(",") if isinstance(value, str) else value
     found = tuple(pair.strip() for pair in pairs if pair.strip())
@@ -168,6 +175,10 @@ class Settings:
         default=(),
         metadata=_about(_names, "Hosts and networks that are not public and that the server may fetch from"),
     )
+    public_url: str = field(
+        default="",
+        metadata=_about(_public, "Address that people open this server at, for links in messages; empty: no links"),
+    )
     log_format: str = field(default="text", metadata=_about(_log_format, "text or json"))
     traces: bool = field(
         default=False,
@@ -202,6 +213,13 @@ class Settings:
     )
     retention_ms: int = field(
         default=600_000, metadata=_about(_MS, "How often history that is kept no longer is removed")
+    )
+    schedule_ms: int = field(default=5_000, metadata=_about(_MS, "How often schedules that are due are looked for"))
+    misfire_ms: int = field(
+        default=300_000, metadata=_about(_MS, "A scheduled time that nobody got to for longer than this is missed")
+    )
+    notice_ms: int = field(
+        default=5_000, metadata=_about(_MS, "How often what happened is looked for, and messages are sent")
     )
     sweep_ms: int = field(
         default=_PERIODS.sweep_ms, metadata=_about(_MS, "How often what passed its deadline is closed")

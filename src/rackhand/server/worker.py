@@ -14,8 +14,11 @@ from procrastinate.jobs import Status
 
 from rackhand.core.errors import Conflict
 from rackhand.server import jobs
+from rackhand.server.courier import Courier
+from rackhand.server.disks import Disks
 from rackhand.server.jobs import JOBS, Job, Place
 from rackhand.server.settings import Settings
+from rackhand.server.vault import open_vault
 from rackhand.server.wakeups import Wakeups
 from rackhand.store import queue, schema
 from rackhand.store.connect import make_blobs, make_database
@@ -74,7 +77,9 @@ async def work(settings: Settings, ready: Callable[[], None]) -> None:
         hints = database.hints(wakeups)
         wakeups.connect(hints)
         files, artifacts = (make_blobs(settings.storage_url, settings.data, kind) for kind in ("files", "artifacts"))
-        place = Place(database, settings, files, artifacts, wakeups.wake_all, lambda: False)
+        courier = Courier.of(database, settings, open_vault(settings.secret_key, settings.data))
+        disks = Disks({"data": settings.data}, settings.min_free_mb)
+        place = Place(database, settings, files, artifacts, wakeups.wake_all, lambda: False, disks, courier)
         app = procrastinate.App(connector=queue.make_connector(url))
         make_tasks(app, place)
         if hints is not None:
@@ -89,6 +94,7 @@ async def work(settings: Settings, ready: Callable[[], None]) -> None:
                     shutdown_graceful_timeout=GRACE_S,
                 )
         finally:
+            await courier.cancel()
             if hints is not None:
                 await hints.close()
 

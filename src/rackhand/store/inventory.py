@@ -105,6 +105,13 @@ Shown = tuple[str, int, str | None, Millis]
 """(device_id, activity, run_id, at)"""
 
 
+def lock(tx: Tx, device_ids: Sequence[str]) -> None:
+    """Hold devices, in the order of their ids, before rows that refer to them are added: two transactions that first
+    shared a device, and then both wanted to change it, would wait for each other for ever."""
+    if tx.dialect == "postgresql":
+        _activities(tx, sorted(device_ids))
+
+
 def set_activity(tx: Tx, shown: Sequence[Shown]) -> int | None:
     """What tiles show from now on; the last word on a device counts. Takes a rev if a tile changes, and returns it."""
     wanted = {entry[0]: entry for entry in shown}

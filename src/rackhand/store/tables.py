@@ -20,8 +20,6 @@ from rackhand.store.tables_catalog import (
     playbook_revisions,
     playbooks,
     saved_targets,
-    schedules,
-    webhooks,
 )
 from rackhand.store.tables_health import device_events, device_health, hub_incidents
 from rackhand.store.tables_inventory import (
@@ -36,6 +34,13 @@ from rackhand.store.tables_inventory import (
     unidentified_transports,
     workspaces,
 )
+from rackhand.store.tables_notices import (
+    deliveries,
+    happenings,
+    notices,
+    notification_channels,
+    notification_rules,
+)
 from rackhand.store.tables_runs import (
     COUNT_COLUMNS,
     artifacts,
@@ -45,6 +50,7 @@ from rackhand.store.tables_runs import (
     run_steps,
     runs,
 )
+from rackhand.store.tables_schedules import schedule_firings, schedule_secrets, schedules
 
 __all__ = [
     "COUNT_COLUMNS",
@@ -56,6 +62,7 @@ __all__ = [
     "channels",
     "command_assets",
     "content_items",
+    "deliveries",
     "device_conflicts",
     "device_events",
     "device_health",
@@ -63,6 +70,7 @@ __all__ = [
     "events",
     "files",
     "fleet_hours",
+    "happenings",
     "hub_incidents",
     "idempotency_keys",
     "identities",
@@ -71,6 +79,9 @@ __all__ = [
     "memberships",
     "metadata",
     "nodes",
+    "notices",
+    "notification_channels",
+    "notification_rules",
     "playbook_revisions",
     "playbooks",
     "run_device_states",
@@ -79,11 +90,12 @@ __all__ = [
     "runs",
     "saved_targets",
     "scan_jobs",
+    "schedule_firings",
+    "schedule_secrets",
     "schedules",
     "sessions",
     "sweeps",
     "unidentified_transports",
     "users",
-    "webhooks",
     "workspaces",
 ]

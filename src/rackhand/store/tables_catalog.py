@@ -1,4 +1,4 @@
-"""Tables of what people prepare: assets, files, playbooks, targets, schedules, content. Nothing here was executed."""
+"""Tables of what people prepare: assets, files, playbooks, targets, content. Nothing here was executed."""
 
 from sqlalchemy import BigInteger, Boolean, Integer, Table, Text, UniqueConstraint
 
@@ -18,7 +18,6 @@ from rackhand.store.metadata import (
 )
 
 EFFECTS = ("repeatable", "once")
-MISFIRE_POLICIES = ("skip", "once")
 
 command_assets = Table(
     "command_assets",
@@ -104,32 +103,6 @@ saved_targets = Table(
     comment="targets saved by name",
 )
 
-schedules = Table(
-    "schedules",
-    metadata,
-    workspace(),
-    key("id", Text, "UUIDv7"),
-    required("title", Text, "what people read"),
-    required("playbook_id", Text, "what to run, in its current revision"),
-    required("target", JsonText, "as in a run"),
-    required("params", JsonText, "as in a run", "'{}'"),
-    required("policy", JsonText, "as in a run", "'{}'"),
-    required("cron", Text, "five fields"),
-    required("time_zone", Text, "IANA name the cron expression is read in", "'UTC'"),
-    required("misfire", Text, "what to do with a missed run", "'skip'"),
-    required("is_enabled", Boolean, "whether it fires", "true"),
-    optional("next_at", Time, "next due time"),
-    optional("last_at", Time, "last time it fired"),
-    optional("last_run_id", Text, "the run it made; retention may have removed it"),
-    optional("last_error_message", Text, "why the last firing made no run"),
-    required("created_at", Time, "when it was made"),
-    to_workspace(),
-    belongs_to("playbooks", ("playbook_id",)),
-    one_of("misfire", MISFIRE_POLICIES),
-    index("ix_schedules_due", "next_at", where="is_enabled"),
-    comment="playbooks that run by the clock",
-)
-
 channels = Table(
     "channels",
     metadata,
@@ -171,22 +144,4 @@ content_items = Table(
     UniqueConstraint("workspace_id", "external_id"),
     index("ix_content_items_list", "created_at", "id"),
     comment="registered media with their preview",
-)
-
-webhooks = Table(
-    "webhooks",
-    metadata,
-    workspace(),
-    key("id", Text, "UUIDv7"),
-    required("url", Text, "where to"),
-    required("secret", Text, "signs the body"),
-    required("events", JsonText, "names of the events to send", "'[]'"),
-    required("is_enabled", Boolean, "whether it is called", "true"),
-    required("failure_count", Integer, "failures in a row", "0"),
-    optional("next_try_at", Time, "when a delivery is due"),
-    optional("last_error_message", Text, "why the last delivery failed"),
-    required("created_at", Time, "when it was registered"),
-    to_workspace(),
-    index("ix_webhooks_due", "next_try_at", where="is_enabled"),
-    comment="addresses that are told of ends of runs and of trouble",
 )

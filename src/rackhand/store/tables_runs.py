@@ -83,6 +83,7 @@ runs = Table(
     index("ix_runs_rollout", "rollout_state", "id", where=OPEN_ROLLOUT),
     index("ix_runs_open", "created_at", "id", where=OPEN_RUN),
     index("ix_runs_deadline", "deadline_at", where=OPEN_RUN),
+    index("ix_runs_unhappy", "finished_at", where="status IN ('failed', 'partial')"),
     index("ix_runs_list", "created_at", "id"),
     index("ix_runs_playbook", "playbook_id", "playbook_revision"),
     index("ix_runs_parent", "parent_run_id", where="parent_run_id IS NOT NULL"),

@@ -192,6 +192,11 @@ def kind_of(step: dict[str, Any], known: Known) -> str | None:
     return None if source is None else source.kind
 
 
+def run_body(draft: Draft) -> dict[str, Any]:
+    """How it is to run: target, values and policy, as a run request has them."""
+    return _run(draft.run)
+
+
 def _run(run: dict[str, Any]) -> dict[str, Any]:
     params = {name: text for name, text in below(run, "params").items() if isinstance(text, str)}
     secrets = {name: text for name, text in below(run, "secrets").items() if isinstance(text, str) and text}

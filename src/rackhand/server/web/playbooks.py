@@ -1,6 +1,7 @@
 """Saved playbooks: what the builder saves and runs, the list, one playbook with its revisions, and YAML."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from litestar import get, post
 from litestar.params import FromPath
@@ -49,7 +50,7 @@ async def submit(request: Request, room: Room) -> Response:
         plan = await builder.plan_of(room, request, draft) if do == "preview" else None
         return await builder.show(room, request, draft, plan)
     try:
-        return await (_run if do == "run" else _save)(request, room, draft)
+        return await _ENDS.get(do, _save)(request, room, draft)
     except RackhandError as error:
         form = await typed(request)
         return render_again(request, builder.PAGE, error, form, builder=await builder.load(room, request, draft))
@@ -66,6 +67,18 @@ async def _run(request: Request, room: Room, draft: Draft) -> Response:
     body = parse(drafts.RUN, drafted.to_body(draft, await builder.known_of(room, draft)))
     created = await room.begin(drafts.run, actor_of(request), body, room.vault.seal(body["run"]["secrets"]))
     return redirect(request, f"/runs/{created.view.id}")
+
+
+async def _schedule(request: Request, room: Room, draft: Draft) -> Response:
+    """Save it, and go on to the form of a schedule with the target that was chosen."""
+    body = parse(drafts.SAVE, drafted.save_body(draft, await builder.known_of(room, draft)))
+    saved = await room.db.write(drafts.save, actor_of(request), body)
+    pairs = [(name, text) for name, text in (await typed(request)).items() if name.startswith(_SCHEDULED) and text]
+    return redirect(request, f"/schedules/new?{urlencode([('playbook', saved.id), *pairs])}")
+
+
+_ENDS = {"run": _run, "schedule": _schedule}
+_SCHEDULED = ("/run/target/", "/run/params/", "/run/policy/", "/run/rollout/")
 
 
 @get(
