@@ -7,7 +7,7 @@ database is made by `template.format(...)`.
 
 import re
 
-from rackhand.core import step_reasons
+from rackhand.core import content_reasons, step_reasons
 from rackhand.core.message import Message, word
 
 OFFLINE = "offline"
@@ -53,6 +53,7 @@ TEMPLATES = (
     *(TOO_HOT, BATTERY_LOW, STORAGE_LOW, STORAGE_LOW_MB),
     *(TOO_MANY_FAILED, WAVE_UNTESTED, WAVE_DONE, ROLLOUT_ABORTED, ROLLOUT_CUT_SHORT),
     *(LEFT_OUT, AT_ITS_TURN, QUARANTINED),
+    *content_reasons.TEMPLATES,
     *step_reasons.TEMPLATES,
 )
 """Those that hold another reason come last, the outermost first."""

@@ -13,9 +13,7 @@ from rackhand.store.tables_access import (
     users,
 )
 from rackhand.store.tables_catalog import (
-    channels,
     command_assets,
-    content_items,
     files,
     playbook_revisions,
     playbooks,
@@ -23,6 +21,7 @@ from rackhand.store.tables_catalog import (
     schedules,
     webhooks,
 )
+from rackhand.store.tables_content import channels, content_items, content_sources, quota_days, source_answers
 from rackhand.store.tables_health import device_events, device_health, hub_incidents
 from rackhand.store.tables_inventory import (
     DEFAULT_WORKSPACE,
@@ -56,6 +55,7 @@ __all__ = [
     "channels",
     "command_assets",
     "content_items",
+    "content_sources",
     "device_conflicts",
     "device_events",
     "device_health",
@@ -73,6 +73,7 @@ __all__ = [
     "nodes",
     "playbook_revisions",
     "playbooks",
+    "quota_days",
     "run_device_states",
     "run_secrets",
     "run_steps",
@@ -81,6 +82,7 @@ __all__ = [
     "scan_jobs",
     "schedules",
     "sessions",
+    "source_answers",
     "sweeps",
     "unidentified_transports",
     "users",
