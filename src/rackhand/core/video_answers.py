@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 _QUOTA = frozenset({"quotaExceeded", "dailyLimitExceeded"})
 _FAST = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "servingLimitExceeded"})
-_GONE = frozenset({"playlistNotFound", "channelNotFound", "videoNotFound", "playlistItemsNotAccessible", "notFound"})
+_GONE = frozenset({"playlistNotFound", "channelNotFound", "playlistItemsNotAccessible", "invalidPageToken"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def verdict(status: int, body: bytes) -> Verdict:
         return Verdict.QUOTA_SPENT
     if status == 429 or reasons & _FAST:
         return Verdict.TOO_FAST
-    if status == 404 or (status == 403 and reasons & _GONE):
+    if status == 404 or reasons & _GONE:
         return Verdict.NOT_THERE
     return Verdict.KEY_REFUSED if status in (400, 401, 403) else Verdict.FAILING
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Text, cast, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from rackhand.core.clock import Millis
@@ -36,6 +36,7 @@ class ContentRow:
     last_error_message: str | None
     seen_at: Millis | None
     archived_at: Millis | None
+    listed_at: Millis
     created_at: Millis
 
 
@@ -107,7 +108,7 @@ def known_ids(tx: Tx, external_ids: Iterable[str]) -> set[str]:
 
 
 def page(tx: Tx, filters: Filters, *, limit: int, after: tuple[Millis, str] | None) -> list[ContentRow]:
-    """Newest first, after the cursor `(created_at, id)`. `q` is found anywhere in titles, channels and tags."""
+    """Newest first, after the cursor `(listed_at, id)`. `q` is found anywhere in titles, channels and tags."""
     shown = _i.archived_at.is_not(None) if filters.is_archived else _i.archived_at.is_(None)
     where = [*_mine(tx, shown)]
     if filters.is_new:
@@ -120,8 +121,8 @@ def page(tx: Tx, filters: Filters, *, limit: int, after: tuple[Millis, str] | No
     if filters.tag:
         where.append(cast(_i.tags, Text).contains(to_json(filters.tag), autoescape=True))
     if after is not None:
-        where.append(tuple_(_i.created_at, _i.id) < tuple_(*after))
-    statement = select(*_ROW).where(*where).order_by(_i.created_at.desc(), _i.id.desc()).limit(limit)
+        where.append(tuple_(_i.listed_at, _i.id) < tuple_(*after))
+    statement = select(*_ROW).where(*where).order_by(_i.listed_at.desc(), _i.id.desc()).limit(limit)
     return [ContentRow(*row) for row in tx.conn.execute(statement)]
 
 
@@ -165,17 +166,23 @@ def without_thumbnail(tx: Tx, limit: int) -> list[tuple[str, str]]:
 def new_videos(tx: Tx, since_ms: Millis) -> list[NewVideo]:
     """Videos that synchronisations found since (`created_at > since_ms`) and nobody saw yet, the oldest first."""
     where = _mine(tx, _i.created_at > since_ms, _i.channel_id.is_not(None), _i.seen_at.is_(None))
-    columns = (_i.id, _i.title, _i.url, _i.channel_id, _i.channel_title, _i.published_at, _i.created_at)
+    title, channel = func.coalesce(_i.title, _i.url), func.coalesce(_i.channel_title, "")
+    columns = (_i.id, title, _i.url, _i.channel_id, channel, _i.published_at, _i.created_at)
     found = tx.conn.execute(select(*columns).where(*where).order_by(_i.created_at, _i.id).limit(1_000))
-    return [
-        NewVideo(
-            row.id,
-            row.title or row.url,
-            row.url,
-            row.channel_id,
-            row.channel_title or "",
-            row.published_at,
-            row.created_at,
-        )
-        for row in found
-    ]
+    return [NewVideo(*row) for row in found]
+
+
+def surplus(tx: Tx, kept: int, limit: int) -> list[tuple[str, str | None]]:
+    """`(id, thumbnail key)` of seen videos without a tag that are beyond the newest `kept` of their channel."""
+    rank = func.row_number().over(partition_by=_i.channel_id, order_by=(_i.published_at.desc(), _i.id.desc()))
+    where = _mine(tx, _i.channel_id.is_not(None))
+    ranked = select(_i.id, _i.thumbnail_key, _i.seen_at, cast(_i.tags, Text).label("tags"), rank.label("rank"))
+    inner = ranked.where(*where).subquery()
+    old = (inner.c.rank > kept, inner.c.seen_at.is_not(None), inner.c.tags == "[]")
+    found = tx.conn.execute(select(inner.c.id, inner.c.thumbnail_key).where(*old).limit(limit))
+    return [(row.id, row.thumbnail_key) for row in found]
+
+
+def remove(tx: Tx, item_ids: Sequence[str]) -> None:
+    """Forget videos."""
+    tx.conn.execute(delete(content_items).where(*_mine(tx, _i.id.in_(list(item_ids)))))

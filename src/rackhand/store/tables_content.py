@@ -78,12 +78,16 @@ content_items = Table(
     optional("last_error_message", Text, "why there is no preview"),
     optional("seen_at", Time, "when somebody saw it; NULL: new"),
     optional("archived_at", Time, "hidden from lists"),
+    required(
+        "listed_at", Time, "its place in lists: when registered, or published if that was long before", "0"
+    ),
     required("created_at", Time, "when it was registered"),
     to_workspace(),
     belongs_to("channels", ("channel_id",)),
     UniqueConstraint("workspace_id", "external_id"),
     one_of("availability", AVAILABILITIES),
     index("ix_content_items_list", "created_at", "id"),
+    index("ix_content_items_listed", "listed_at", "id"),
     index("ix_content_items_channel", "channel_id", "published_at"),
     index("ix_content_items_new", "created_at", where="seen_at IS NULL AND archived_at IS NULL"),
     index("ix_content_items_bare", "created_at", where="fetched_at IS NULL"),

@@ -30,8 +30,10 @@ _ITEMS = (
     "tags {json} DEFAULT '[]' NOT NULL",
     "seen_at BIGINT",
     "archived_at BIGINT",
+    "listed_at BIGINT DEFAULT 0 NOT NULL",
 )
 _INDEXES = (
+    "ix_content_items_listed ON content_items (workspace_id, listed_at, id)",
     "ix_content_items_channel ON content_items (workspace_id, channel_id, published_at)",
     "ix_content_items_new ON content_items (workspace_id, created_at) WHERE seen_at IS NULL AND archived_at IS NULL",
     "ix_content_items_bare ON content_items (workspace_id, created_at) WHERE fetched_at IS NULL",
@@ -93,6 +95,7 @@ _COMMENTS = {
     "content_items.tags": "chosen by people",
     "content_items.seen_at": "when somebody saw it; NULL: new",
     "content_items.archived_at": "hidden from lists",
+    "content_items.listed_at": "its place in lists: when registered, or published if that was long before",
     "content_sources.workspace_id": "tenant",
     "content_sources.sealed_key": "the API key, encrypted; NULL: there is none",
     "content_sources.key_set_at": "when the key was given",
