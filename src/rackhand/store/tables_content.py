@@ -78,9 +78,7 @@ content_items = Table(
     optional("last_error_message", Text, "why there is no preview"),
     optional("seen_at", Time, "when somebody saw it; NULL: new"),
     optional("archived_at", Time, "hidden from lists"),
-    required(
-        "listed_at", Time, "its place in lists: when registered, or published if that was long before", "0"
-    ),
+    required("listed_at", Time, "its place in lists: when registered, or published if that was long before", "0"),
     required("created_at", Time, "when it was registered"),
     to_workspace(),
     belongs_to("channels", ("channel_id",)),
