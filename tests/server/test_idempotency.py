@@ -1,7 +1,6 @@
 """Requests that are sent twice: one effect, one answer."""
 
 import asyncio
-import hashlib
 import json
 
 import pytest

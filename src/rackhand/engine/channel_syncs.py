@@ -1,7 +1,7 @@
 """The synchronisation of channels, step by step: who is due, and what an answer changes. The calls are made elsewhere.
 
-A claim ends with exactly one of `apply_page`, `apply_unchanged`, `apply_missing`, `apply_failure`, `give_back`. One that
-ran out changes nothing: somebody else has the channel.
+A claim ends with one of `apply_page`, `apply_unchanged`, `apply_missing`, `apply_failure` and `give_back`. One that ran
+out changes nothing: somebody else has the channel.
 """
 
 from typing import Any

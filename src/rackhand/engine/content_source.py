@@ -122,8 +122,8 @@ def reserve(tx: Tx, is_background: bool) -> str:
     limit = background_limit(row.daily_units) if is_background else row.daily_units
     if not source.take(tx, 1, limit):
         raise Conflict(
-            "today's budget of {n} units is spent, so the source was not asked: it goes on at midnight Pacific time, or "
-            "an administrator raises the budget",
+            "today's budget of {n} units is spent, so the source was not asked: it goes on at midnight Pacific time, "
+            "or once an administrator raises the budget",
             n=row.daily_units,
             code=QUOTA,
         )

@@ -35,6 +35,7 @@ from rackhand.server.api import settings as workspace_settings
 from rackhand.server.attempts import Attempts
 from rackhand.server.auth import authorise, require_declared
 from rackhand.server.background import Ticker
+from rackhand.server.content_desk import make_desk
 from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
 from rackhand.server.disks import Disks
 from rackhand.server.gate import Gate
@@ -120,6 +121,8 @@ def _furnish(database: Database, settings: Settings) -> Parts:
         swept = await database.write(sweep, periods)
         wakeups.wake_all(swept.wake)
 
+    artifacts = make_blobs(settings.storage_url, settings.data, "artifacts")
+    vault = open_vault(settings.secret_key, settings.data)
     return Parts(
         db=database,
         settings=settings,
@@ -128,19 +131,22 @@ def _furnish(database: Database, settings: Settings) -> Parts:
         hints=hints,
         metrics=metrics,
         files=make_blobs(settings.storage_url, settings.data, "files"),
-        artifacts=make_blobs(settings.storage_url, settings.data, "artifacts"),
+        artifacts=artifacts,
         ticker=Ticker(tick, periods.sweep_ms, metrics),
         callbacks=CallbackWriter(database, periods, wakeups.wake, settings.callback_queue),
         attempts=Attempts(),
         disks=Disks({"data": settings.data, "artifacts": settings.data / "artifacts"}, settings.min_free_mb),
-        vault=open_vault(settings.secret_key, settings.data),
+        vault=vault,
         provider=Provider(settings),
+        desk=make_desk(database, settings, vault, artifacts),
     )
 
 
 def _background(room: Parts) -> Callable[[Litestar], Any]:
     wakeups = room.wakeups
-    place = Place(room.db, room.settings, room.files, room.artifacts, wakeups.wake_all, lambda: wakeups.is_closed)
+    place = Place(
+        room.db, room.settings, room.files, room.artifacts, wakeups.wake_all, lambda: wakeups.is_closed, room.desk
+    )
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:

@@ -11,6 +11,7 @@ from rackhand.engine.callbacks import CallbackWriter
 from rackhand.engine.runs import Created
 from rackhand.server.attempts import Attempts
 from rackhand.server.background import Ticker
+from rackhand.server.content_desk import Desk
 from rackhand.server.disks import Disks
 from rackhand.server.metrics import Metrics
 from rackhand.server.oidc import Provider
@@ -28,7 +29,7 @@ P = ParamSpec("P")
 @dataclass(frozen=True, slots=True)
 class Parts:
     """One server's database, settings, long-poll hub, line to other servers, metrics, stores of contents, logins,
-    disks, vault, provider."""
+    disks, vault, provider, desk of content."""
 
     db: Database
     settings: Settings
@@ -44,6 +45,7 @@ class Parts:
     disks: Disks
     vault: Vault
     provider: Provider
+    desk: Desk
 
     async def begin(
         self, use_case: Callable[Concatenate[Tx, P], Created], /, *args: P.args, **kwargs: P.kwargs

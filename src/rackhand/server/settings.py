@@ -78,6 +78,13 @@ def _issuer(value: Any) -> str:
     return str(value)
 
 
+def _address(value: Any) -> str:
+    parts = urlsplit(_text(value))
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an http or https address")
+    return str(value)
+
+
 def _roles(value: Any) -> tuple[str, ...]:
     pairs = value.split(",") if isinstance(value, str) else value
     found = tuple(pair.strip() for pair in pairs if pair.strip())
@@ -167,6 +174,10 @@ class Settings:
     outbound_allow: tuple[str, ...] = field(
         default=(),
         metadata=_about(_names, "Hosts and networks that are not public and that the server may fetch from"),
+    )
+    content_api_url: str = field(
+        default="https://www.googleapis.com/youtube/v3",
+        metadata=_about(_address, "Address of the video source's Data API v3, without the name of an endpoint"),
     )
     log_format: str = field(default="text", metadata=_about(_log_format, "text or json"))
     traces: bool = field(

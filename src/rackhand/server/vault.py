@@ -43,6 +43,17 @@ class Vault:
                 _log.error("a secret was sealed with another key; its run must be made anew", run=job.run_id, name=name)
         job.secrets = opened
 
+    def seal_text(self, text: str) -> str:
+        """The text, encrypted: a key or password of the settings."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def open_text(self, sealed: str) -> str | None:
+        """The text in the clear; None when it was sealed with another key."""
+        try:
+            return self._fernet.decrypt(sealed).decode()
+        except InvalidToken:
+            return None
+
     def fingerprint(self, body: bytes) -> str:
         """A digest that only this key makes: a body with a short secret in it cannot be guessed from it."""
         return hmac.new(self._mac_key, body, hashlib.sha256).hexdigest()

@@ -14,8 +14,10 @@ from procrastinate.jobs import Status
 
 from rackhand.core.errors import Conflict
 from rackhand.server import jobs
+from rackhand.server.content_desk import make_desk
 from rackhand.server.jobs import JOBS, Job, Place
 from rackhand.server.settings import Settings
+from rackhand.server.vault import open_vault
 from rackhand.server.wakeups import Wakeups
 from rackhand.store import queue, schema
 from rackhand.store.connect import make_blobs, make_database
@@ -74,7 +76,8 @@ async def work(settings: Settings, ready: Callable[[], None]) -> None:
         hints = database.hints(wakeups)
         wakeups.connect(hints)
         files, artifacts = (make_blobs(settings.storage_url, settings.data, kind) for kind in ("files", "artifacts"))
-        place = Place(database, settings, files, artifacts, wakeups.wake_all, lambda: False)
+        desk = make_desk(database, settings, open_vault(settings.secret_key, settings.data), artifacts)
+        place = Place(database, settings, files, artifacts, wakeups.wake_all, lambda: False, desk)
         app = procrastinate.App(connector=queue.make_connector(url))
         make_tasks(app, place)
         if hints is not None:
