@@ -1,6 +1,7 @@
 """Requests that are sent twice: one effect, one answer."""
 
 import asyncio
+import hashlib
 import json
 
 import pytest

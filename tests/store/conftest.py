@@ -58,9 +58,7 @@ async def people(lab: Lab) -> None:
     user = await lab.db.write(accounts.create_user, SYSTEM, "Kim", "operator", "not a hash")
     await lab.db.write(sessions.open_session, user.id, user_agent="a browser")
     await lab.db.write(login_links.make_link)
-    await lab.db.write(
-        tokens.issue_token, SYSTEM, {"name": "CI", "role": "viewer", "scope": "full", "expires_in_s": None}
-    )
+    await lab.db.write(tokens.issue_token, SYSTEM, {"name": "CI", "role": "viewer", "scope": "full", "expires_in_s": None})
     await lab.db.write(presets.register_presets, SYSTEM)
     claim = Claim("kim POST /api/runs", "key", "hash")
     await lab.db.write(idempotency.begin, claim)

@@ -103,7 +103,7 @@ class Desk:
         return await self.db.write(content_source.change, actor, body, sealed)
 
     async def fetch_thumbnail(self, item_id: str, url: str) -> bool:
-        """Fetch, encode again and store a thumbnail; False if its host does not answer. What is no image is given up."""
+        """Fetch, encode again and store a thumbnail; no image: given up. False if its host does not answer."""
         try:
             fetched = await self.api.outbound.fetch(url)
         except Refused:
