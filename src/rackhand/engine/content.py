@@ -8,6 +8,7 @@ from rackhand.core import content_reasons
 from rackhand.core.clock import Millis
 from rackhand.core.errors import Conflict, FieldError, Invalid, NotFound
 from rackhand.core.schema import Field, ListOf, Record, Text
+from rackhand.core.template import CONTENT
 from rackhand.core.video_answers import Upload, Video
 from rackhand.core.video_links import watch_url
 from rackhand.engine.access import Actor, audit
@@ -21,8 +22,6 @@ TAG = Text(1, 40, pattern=r"^[^,\x00-\x1f]*$", hint="a tag without commas")
 TAGS = ListOf(TAG, max=20)
 REGISTER = Record({"url": Text(1, 500), "tags": Field(TAGS, [])})
 CHANGE = Record({"tags": TAGS})
-PARAMS = ("id", "url", "title", "video_id")
-"""What a run may use of its content: `{{ params.content.url }}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +164,11 @@ def refuse_gone(path: str) -> Invalid:
     )
 
 
+def no_thumbnail(item_id: str) -> NotFound:
+    """The answer where there is no thumbnail."""
+    return NotFound("there is no thumbnail of video {id} here", id=item_id[:64])
+
+
 def change(tx: Tx, actor: Actor, item_id: str, body: dict[str, Any]) -> ContentView:
     """Replace the tags of a video."""
     load(tx, item_id)
@@ -200,9 +204,8 @@ def mark_seen(tx: Tx, actor: Actor, item_id: str | None) -> int:
 
 
 def run_params(tx: Tx, item_id: str, path: str) -> dict[str, str]:
-    """What a run may use of a video, by the name of the parameter; Invalid if there is none, or it is archived."""
+    """What a run may use of a video, by parameter (core.template.CONTENT); Invalid if there is none, or archived."""
     row = content.get(tx, item_id)
     if row is None or row.archived_at is not None:
         raise Invalid([FieldError(path, "names no registered video")])
-    values = (row.id, row.url, row.title or row.url, row.external_id)
-    return {f"content.{name}": value for name, value in zip(PARAMS, values, strict=True)}
+    return dict(zip(CONTENT, (row.id, row.title or row.url, row.url, row.external_id), strict=True))

@@ -19,6 +19,8 @@ from rackhand.server.api import (
     artifacts,
     audit,
     catalog,
+    channels,
+    content,
     dashboard,
     devices,
     files,
@@ -71,6 +73,8 @@ MODULES = (
     work,
     users,
     wheel,
+    content,
+    channels,
     *WEB_MODULES,
 )
 """Each has `handlers`."""
