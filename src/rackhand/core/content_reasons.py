@@ -7,9 +7,8 @@ KEY_REFUSED = "the source refused the API key ({text}); it is tried again every 
 QUOTA_SPENT = "the source says that the key's quota is used up; it goes on at midnight Pacific time"
 TOO_FAST = "the source asks for a pause; it goes on by itself"
 FAILING = "the source does not answer as it should ({text}); it goes on by itself"
-CHANNEL_GONE = "the channel is not there any more"
 NO_UPLOADS = "the channel has no public uploads"
 UNREADABLE = "the source's answer about it could not be read; it is asked again later"
 VIDEO_GONE = "the video is private or was deleted"
 
-TEMPLATES = (KEY_REFUSED, QUOTA_SPENT, TOO_FAST, FAILING, CHANNEL_GONE, NO_UPLOADS, UNREADABLE, VIDEO_GONE)
+TEMPLATES = (KEY_REFUSED, QUOTA_SPENT, TOO_FAST, FAILING, NO_UPLOADS, UNREADABLE, VIDEO_GONE)

@@ -9,6 +9,7 @@ from typing import Any
 from rackhand.core.clock import Millis
 from rackhand.core.errors import Conflict
 from rackhand.core.quota import DAY_MS, background_limit, intervals, quota_day, resets_at
+from rackhand.core.reasons import recognise
 from rackhand.core.schema import Field, Integer, Record, Text
 from rackhand.core.source_pause import pause
 from rackhand.core.video_answers import Verdict
@@ -118,7 +119,7 @@ def reserve(tx: Tx, is_background: bool) -> str:
             code=NO_KEY,
         )
     if row.blocked_until_at is not None and row.blocked_until_at > tx.now:
-        raise Conflict("the source was not asked: {reason}", reason=row.blocked_reason or "", code=PAUSED)
+        raise Conflict("the source was not asked: {reason}", reason=recognise(row.blocked_reason or ""), code=PAUSED)
     limit = background_limit(row.daily_units) if is_background else row.daily_units
     if not source.take(tx, 1, limit):
         raise Conflict(

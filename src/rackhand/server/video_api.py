@@ -11,6 +11,7 @@ import structlog
 
 from rackhand.core.clock import Millis
 from rackhand.core.errors import Conflict, Refused
+from rackhand.core.reasons import recognise
 from rackhand.core.video_answers import (
     Channel,
     UploadsPage,
@@ -45,10 +46,6 @@ class Answered:
     verdict: Verdict
     body: bytes
     text: str = ""
-
-
-class SourceFailed(Conflict):
-    """The source did not answer as it should; it is paused now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +109,8 @@ class VideoApi:
         if answered.verdict not in (Verdict.FINE, Verdict.UNCHANGED, Verdict.NOT_THERE):
             _log.warning("the source did not answer as it should", endpoint=endpoint, verdict=answered.verdict.value)
             await self.db.write(content_source.note, answered.verdict, answered.text)
-            raise SourceFailed("{reason}", reason=await self.db.read(_reason), code=content_source.PAUSED)
+            reason = recognise(await self.db.read(_reason))
+            raise Conflict("nothing was learnt: {reason}", reason=reason, code=content_source.PAUSED)
         await self.db.write(content_source.note, answered.verdict, "")
         return answered
 
