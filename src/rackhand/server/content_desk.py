@@ -47,13 +47,11 @@ class PreviewView:
     registered: ContentView | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Desk:
     """Over the database, the source, and the store of thumbnails."""
 
-    db: Database
-    api: VideoApi
-    blobs: BlobStore
+    def __init__(self, db: Database, api: VideoApi, blobs: BlobStore) -> None:
+        self.db, self.api, self.blobs = db, api, blobs
 
     async def preview(self, text: str) -> PreviewView:
         """What would be registered; Invalid names the field `/url`."""
