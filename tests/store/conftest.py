@@ -7,9 +7,13 @@ import pytest
 
 from rackhand.core.lease import Periods
 from rackhand.core.schema import parse
+from rackhand.core.video_answers import Channel
 from rackhand.engine import (
     accounts,
     artifacts,
+    channels,
+    content,
+    content_source,
     files,
     idempotency,
     login_links,
@@ -22,7 +26,7 @@ from rackhand.engine import (
 from rackhand.engine.access import SYSTEM
 from rackhand.engine.fake import Lab, phone
 from rackhand.engine.idempotency import Claim
-from rackhand.store import jobs
+from rackhand.store import jobs, source
 from rackhand.store.backup import Place
 from rackhand.store.fake import FakeClock
 from rackhand.wire.messages import Job
@@ -50,6 +54,7 @@ def live() -> Live:
         await lab.db.write(scans.create, SYSTEM, {"node_id": None}, Periods())
         await runs(lab, place)
         await lab.db.write(jobs.take, "history", 7, "here:1")
+        await videos(lab)
 
     return story
 
@@ -63,6 +68,15 @@ async def people(lab: Lab) -> None:
     claim = Claim("kim POST /api/runs", "key", "hash")
     await lab.db.write(idempotency.begin, claim)
     await lab.db.write(idempotency.finish, claim, 201, '{"id": "…"}'.encode())
+
+
+async def videos(lab: Lab) -> None:
+    """A source with a key, of which a little was spent, a channel and a video."""
+    await lab.db.write(content_source.change, SYSTEM, {"api_key": "k", "daily_units": 500}, "sealed")
+    await lab.db.write(content_source.reserve, False)
+    await lab.db.write(source.keep_answer, "videos?id=dQw4w9WgXcQ", "etag", '{"items": []}')
+    await lab.db.write(channels.register, SYSTEM, Channel("UC1", "채널", "@lab", "UU1", 20))
+    await lab.db.write(content.register, SYSTEM, "dQw4w9WgXcQ", None, ["로비"])
 
 
 async def runs(lab: Lab, place: Place) -> None:

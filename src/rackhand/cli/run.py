@@ -27,6 +27,7 @@ def run(
     concurrency: Annotated[int | None, typer.Option(min=1, max=1000, help="Devices at once, per node")] = None,
     policy: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, such as timeout_ms=60000; repeat")] = None,
     param: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for {{ params.KEY }}; repeat")] = None,
+    content: Annotated[str | None, typer.Option(help="Id of a registered video, for {{ params.content.url }}")] = None,
     secret: Annotated[
         list[str] | None,
         typer.Option(help="NAME of {{ secrets.NAME }}; its value is in RACKHAND_SECRET_NAME, or is asked for; repeat"),
@@ -47,7 +48,9 @@ def run(
             body["secrets"] = read_secrets(secret, os.environ)
         if policy or concurrency is not None:
             body["policy"] = read_policy(policy or [], concurrency)
-        body |= {key: value for key, value in (("seed", seed), ("title", title)) if value is not None}
+        body |= {
+            key: value for key, value in (("seed", seed), ("title", title), ("content", content)) if value is not None
+        }
         if rollout is not None:
             body["rollout"] = read_rollout(rollout, max_failed_ratio, is_auto=is_auto)
         elif max_failed_ratio is not None or not is_auto:
