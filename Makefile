@@ -59,6 +59,7 @@ nightly: browser ## All tests, with far more generated examples; 200 schedules o
 	@$(BIN)/python bench/chaos.py --schedules 200
 	@$(BIN)/python bench/chaos.py --schedules 200 --database postgresql
 	@$(BIN)/python bench/chaos.py --planted
+	@$(BIN)/python bench/quota_day.py
 
 clean: ## Remove the environment and every cache of this checkout
 	@rm -rf frontend/node_modules src/rackhand/server/static/dist .venv .tools .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist

@@ -36,6 +36,9 @@ PAGES: dict[str, Address] = {
     "playbooks": _at("/playbooks"),
     "playbook": lambda site: f"/playbooks/{playbook_named(site, 'Playback check')}",
     "builder": lambda site: f"/playbooks/builder?playbook={playbook_named(site, 'Playback check')}",
+    "content": _at("/content"),
+    "channels": _at("/content/channels"),
+    "source": _at("/content/source"),
     "settings": _at("/settings"),
     "nodes": _at("/settings/nodes"),
     "users": _at("/settings/users"),
@@ -44,7 +47,7 @@ PAGES: dict[str, Address] = {
     "not found": _at("/nowhere"),
 }
 LOGIN = "/login?next=/runs"
-EMPTY = ("/", "/devices", "/devices?view=list", "/runs", "/commands", "/playbooks", "/playbooks/builder")
+EMPTY = ("/", "/devices", "/devices?view=list", "/runs", "/commands", "/playbooks", "/playbooks/builder", "/content")
 """The pages that say something else before there is anything."""
 EMPTY_SETTINGS = ("/settings/nodes", "/settings/tokens")
 EXPECTED = r"status of 404 .*\((/nowhere|http://[^/]*/nowhere)"
