@@ -110,8 +110,8 @@ def change(tx: Tx, actor: Actor, body: dict[str, Any], sealed_key: str | None) -
     return read(tx)
 
 
-def reserve(tx: Tx, is_background: bool) -> str:
-    """Take the unit of one call; the sealed key to make it with. Conflict, and nothing spent, if it may not be made."""
+def reserve(tx: Tx, is_background: bool) -> None:
+    """Take the unit of one call. Conflict, and nothing spent, if it may not be made."""
     row = source.read(tx)
     if row.sealed_key is None:
         raise Conflict(
@@ -128,7 +128,6 @@ def reserve(tx: Tx, is_background: bool) -> str:
             n=row.daily_units,
             code=QUOTA,
         )
-    return row.sealed_key
 
 
 def note(tx: Tx, verdict: Verdict, text: str) -> None:

@@ -97,15 +97,16 @@ class VideoApi:
     async def _ask(
         self, endpoint: str, query: dict[str, str], *, is_background: bool, etag: str | None = None
     ) -> Answered:
-        sealed = await self.db.write(content_source.reserve, is_background)
-        key = self.vault.open_text(sealed)
-        if key is None:
+        sealed = (await self.db.read(source.read)).sealed_key
+        key = None if sealed is None else self.vault.open_text(sealed)
+        if sealed is not None and key is None:  # before a unit is spent
             raise Conflict(
                 "the API key was encrypted with another secret key of the server, so the source was not asked: give it "
                 "again under Content, Source",
                 code=content_source.NO_KEY,
             )
-        answered = await self._send(endpoint, query | {"key": key}, etag)
+        await self.db.write(content_source.reserve, is_background)
+        answered = await self._send(endpoint, query | {"key": key or ""}, etag)
         if answered.verdict not in (Verdict.FINE, Verdict.UNCHANGED, Verdict.NOT_THERE):
             _log.warning("the source did not answer as it should", endpoint=endpoint, verdict=answered.verdict.value)
             await self.db.write(content_source.note, answered.verdict, answered.text)
