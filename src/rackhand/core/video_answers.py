@@ -36,7 +36,10 @@ class Verdict(StrEnum):
 
 _QUOTA = frozenset({"quotaExceeded", "dailyLimitExceeded"})
 _FAST = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "servingLimitExceeded"})
-_GONE = frozenset({"playlistNotFound", "channelNotFound", "playlistItemsNotAccessible", "invalidPageToken"})
+_GONE = frozenset(
+    {"playlistNotFound", "channelNotFound", "playlistItemsNotAccessible", "playlistOperationUnsupported"}
+    | {"channelClosed", "channelSuspended", "invalidPageToken"}
+)
 
 
 @dataclass(frozen=True, slots=True)
