@@ -34,4 +34,4 @@ def pause(verdict: Verdict, text: str, failures: int, now: Millis) -> Pause | No
 
 def retry_after(interval_ms: int, failures: int) -> int:
     """When a channel whose own answer was bad is asked again (ms): later each time."""
-    return max(min(interval_ms * 2 ** min(failures, 10), LONGEST_MS), interval_ms)
+    return int(max(min(interval_ms * 2 ** min(failures, 10), LONGEST_MS), interval_ms))
