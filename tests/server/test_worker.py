@@ -76,7 +76,8 @@ def test_what_a_dead_worker_left_is_cleared_away(database: DatabasePlace, tmp_pa
                 await app.connector.execute_query_async(OLD)
                 await app.tasks["rackhand.clear"].defer_async(timestamp=0)
                 await work_off(app)
-                assert list(await app.job_manager.list_jobs_async()) == []
+                left = {job.task_name for job in await app.job_manager.list_jobs_async()}
+                assert not left & {"rackhand.history", "rackhand.clear"}, "short beats may have begun another one"
 
     asyncio.run(story())
 

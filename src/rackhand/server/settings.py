@@ -148,7 +148,8 @@ class Settings:
     secret_key: str = field(
         default="",
         metadata=_about(
-            _bootstrap, "Seals secrets of runs and API keys; the same for all replicas; empty: a file in the data folder"
+            _bootstrap,
+            "Seals secrets of runs and API keys; the same for all replicas; empty: a file in the data folder",
         ),
     )
     oidc_issuer: str = field(
