@@ -54,12 +54,16 @@ lock: setup ## Renew requirements.lock and tools/bootstrap.lock to the newest al
 audit: setup ## Look every locked package up in the public lists of known vulnerabilities (needs the network)
 	@$(PYTHON) tools/audit.py
 
-nightly: browser ## All tests, with far more generated examples; 200 schedules of chaos on each database, planted bugs
+nightly: export RACKHAND_NIGHTLY := 1
+nightly: export RACKHAND_CHROMIUM := /usr/bin/chromium
+nightly: browser ## The long sets: every test with more examples and looks, chaos, planted bugs, fuzzing, an hour's soak
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile nightly $(ARGS)
 	@$(BIN)/python bench/chaos.py --schedules 200
 	@$(BIN)/python bench/chaos.py --schedules 200 --database postgresql
 	@$(BIN)/python bench/chaos.py --planted
 	@$(BIN)/python bench/quota_day.py
+	@$(BIN)/python -m bench.fuzz
+	@$(BIN)/python -m bench.soak
 
 clean: ## Remove the environment and every cache of this checkout
 	@rm -rf frontend/node_modules src/rackhand/server/static/dist .venv .tools .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist

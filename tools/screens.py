@@ -37,7 +37,8 @@ PLAYS_MS = 15_000
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """A page; `path` may name {run} (ended), {busy} (under way), {failed} (a device index) and {playbook}."""
+    """A page; `path` may name {run} (ended), {busy} (under way), {rollout} (halted), {playbook}, {command}, and the
+    indexes {failed} and {quarantined}."""
 
     name: str
     path: str
@@ -62,6 +63,10 @@ SCREENS_OF_ALL = (
     Screen("nodes", "/settings/nodes"),
     Screen("users", "/settings/users"),
     Screen("tokens", "/settings/tokens"),
+    Screen("audit", "/settings/audit"),
+    Screen("onboarding", "/onboarding"),
+    Screen("device-quarantined", "/devices/{quarantined}"),
+    Screen("run-rollout", "/runs/{rollout}"),
     Screen("not-found", "/nowhere"),
     Screen("login", "/login", needs_login=False),
 )
@@ -112,6 +117,12 @@ def facts(page: Page) -> dict[str, str]:
     assets = {each["title"]: each["id"] for each in page.request.get("/api/command-assets").json()["items"]}
     steps = [{"asset_id": each} for each in (assets["Battery"], waiting["id"], assets["Screenshot"])]
     busy = post("/api/runs", steps=steps, target={"scope": "all"}, policy={"concurrency": 3}, title="Night check")
+    refused = post("/api/command-assets", title="Install firmware", kind="shell", params={"command": "exit 3"})
+    waves = {"waves": [1, 3]}
+    target = {"scope": "indexes", "indexes": "10-20"}
+    rollout = post("/api/runs", steps=[{"asset_id": refused["id"]}], target=target, rollout=waves, title="New firmware")
+    quarantined = str(devices[-1]["index"])
+    post(f"/api/devices/{quarantined}/quarantine", reason="its battery is swollen")
     failed = next(str(each["index"]) for each in devices if each["status"] == "failed")
     return {
         "run": runs[-1]["id"],
@@ -119,6 +130,8 @@ def facts(page: Page) -> dict[str, str]:
         "failed": failed,
         "playbook": playbook,
         "command": assets["Battery"],
+        "rollout": rollout["id"],
+        "quarantined": quarantined,
     }
 
 
@@ -127,6 +140,8 @@ def take(context: BrowserContext, screen: Screen, where: dict[str, str], languag
     page = context.new_page()
     page.goto(screen.path.format(**where), wait_until="load")
     page.wait_for_load_state("networkidle") if screen.name == "run-device" else None
+    if "/runs/{rollout}" in screen.path:
+        page.locator(".rollout[data-state=halted]").wait_for()
     if "/runs/{busy}" in screen.path:
         page.locator('[data-c="9"]').first.wait_for()  # an online device that runs
     clip = None

@@ -21,7 +21,7 @@ LOCK = ROOT / "requirements.lock"
 NODE_LOCK = ROOT / "tools" / "node.lock"
 INPUTS = (BOOTSTRAP_LOCK, NODE_LOCK, LOCK, ROOT / "pyproject.toml", ROOT / "hatch_build.py", Path(__file__).resolve())
 MIN_NODE = 20
-BROWSER = Path("/usr/bin/chromium")
+BROWSERS = (Path("/usr/bin/chromium"), Path("/usr/bin/chromium-headless-shell"))
 OLDEST = (3, 11)
 NEWER_NAMES = ("python3.14", "python3.13", "python3.12", "python3.11")
 # uv does not read pip's settings: a mirror or a certificate that pip was told of is passed on.
@@ -124,11 +124,17 @@ def refresh() -> None:
 
 def install_browser() -> None:
     """Debian's chromium for the tests of the pages, when we may install it."""
-    if BROWSER.exists() or os.name == "nt" or os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if (
+        all(each.exists() for each in BROWSERS)
+        or os.name == "nt"
+        or os.geteuid() != 0
+        or shutil.which("apt-get") is None
+    ):
         return
     sys.stderr.write("Installing Debian's chromium for the tests of the pages ...\n")
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    for words in (["update"], ["install", "--yes", "--no-install-recommends", "chromium", "fonts-noto-cjk"]):
+    names = [each.name for each in BROWSERS]
+    for words in (["update"], ["install", "--yes", "--no-install-recommends", *names, "fonts-noto-cjk"]):
         done = subprocess.run(
             ["apt-get", "--quiet=2", *words], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )

@@ -8,7 +8,8 @@ import os
 from collections.abc import AsyncIterator, Sequence
 
 from rackhand.core.ids import uuid7
-from rackhand.engine import artifacts, catalog, playbooks, run_views
+from rackhand.engine import artifacts, catalog, devices, playbooks, rollouts, run_views
+from rackhand.engine.access import SYSTEM
 from rackhand.engine.fake import Lab, phone
 from rackhand.engine.run_views import RunView
 from rackhand.server.fake_site import Site
@@ -82,6 +83,38 @@ def photographed(site: Site, title: str, index: int, shots: Sequence[bytes], sai
         return run.view.id
 
     return site.do(story)
+
+
+async def _halted(lab: Lab) -> str:
+    node = "PC-09"
+    await lab.node(node, 6)
+    playbook = await lab.playbook(title="New firmware")
+    target = {"scope": "nodes", "nodes": [node]}
+    run = await lab.run(playbook, target, rollout={"waves": [1, 3]}, title="New firmware")
+    await lab.execute(node, (await lab.pull(node)).jobs[0], "failed")
+    await lab.db.write(rollouts.advance, run.view.id)
+    return run.view.id
+
+
+def halted_rollout(site: Site) -> str:
+    """The id of a rollout over the phones of a node of its own, PC-09; its canary has failed. Made once a site."""
+
+    async def find(lab: Lab) -> str:
+        found = await lab.db.read(run_views.list_runs, limit=50, after=None, filters={"q": "New firmware"})
+        return found[0].id if found else await _halted(lab)
+
+    return site.do(find)
+
+
+def quarantined(site: Site) -> int:
+    """The number of a device that a person has put into quarantine."""
+    index = 18
+
+    async def act(lab: Lab) -> None:
+        await lab.db.write(devices.quarantine, SYSTEM, index, {"reason": "its battery is swollen"})
+
+    site.do(act)
+    return index
 
 
 def _facts(lab: Lab, number: int, shot: bytes) -> dict[str, object]:

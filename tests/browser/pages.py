@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.browser.happenings import command_named, playbook_named, run_named
+from tests.browser.happenings import command_named, halted_rollout, playbook_named, quarantined, run_named
 
 from rackhand.server.fake_site import Site
 
@@ -44,10 +44,17 @@ PAGES: dict[str, Address] = {
     "users": _at("/settings/users"),
     "new user": _at("/settings/users/new"),
     "tokens": _at("/settings/tokens"),
+    "audit": _at("/settings/audit"),
+    "onboarding": _at("/onboarding"),
     "not found": _at("/nowhere"),
+    "device quarantined": lambda site: f"/devices/{quarantined(site)}",
+    "rollout halted": lambda site: f"/runs/{halted_rollout(site)}",
 }
 LOGIN = "/login?next=/runs"
-EMPTY = ("/", "/devices", "/devices?view=list", "/runs", "/commands", "/playbooks", "/playbooks/builder", "/content")
+EMPTY = (
+    *("/", "/devices", "/devices?view=list", "/runs", "/commands", "/playbooks", "/playbooks/builder"),
+    *("/onboarding", "/content"),
+)
 """The pages that say something else before there is anything."""
 EMPTY_SETTINGS = ("/settings/nodes", "/settings/tokens")
 EXPECTED = r"status of 404 .*\((/nowhere|http://[^/]*/nowhere)"

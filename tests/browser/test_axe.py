@@ -1,4 +1,6 @@
-"""axe on every page, light and dark: filled, empty and refused. Then everything is pressed: the policy has to hold."""
+"""axe on every page, filled, empty and refused; in every language and theme at night, else in one of them with the
+contrasts of the other theme. Then everything is pressed: the policy has to hold.
+"""
 
 from pathlib import Path
 
@@ -6,9 +8,12 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.pages import EMPTY, EMPTY_SETTINGS, EXPECTED, LOGIN, PAGES
+from tests.nightly import IS_NIGHTLY
 
 from rackhand.server.fake_site import Site
 
+Look = tuple[str, str]
+"""Language and theme."""
 AXE = Path(__file__).resolve().parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _RUN = """async ([levels, rules]) => {
@@ -45,36 +50,45 @@ def judge(page: Page) -> None:
     assert violations(page, "color-contrast") == []
 
 
+def looks(usual: Look) -> pytest.MarkDecorator:
+    chosen = [(language, theme) for language in ("en", "ko") for theme in ("light", "dark")] if IS_NIGHTLY else [usual]
+    return pytest.mark.parametrize("look", chosen, ids="-".join)
+
+
+@looks(("en", "light"))
 @pytest.mark.parametrize("name", PAGES)
-def test_filled(site: Site, visit: Visit, name: str) -> None:
-    page = visit(PAGES[name](site), expected=EXPECTED)
+def test_filled(site: Site, visit: Visit, name: str, look: Look) -> None:
+    page = visit(PAGES[name](site), expected=EXPECTED, language=look[0], theme=look[1])
     judge(page)
     assert page.evaluate(_PRESS) > 0
 
 
-def test_empty(empty_site: Site, visit: Visit) -> None:
-    page = visit("/login", role=None, language="ko")
-    judge(page)
+@looks(("ko", "dark"))
+def test_empty(empty_site: Site, visit: Visit, look: Look) -> None:
+    language, theme = look
+    judge(visit("/login", role=None, language=language, theme=theme))
     for path in EMPTY:
-        page = visit(path, language="ko", theme="dark")
+        page = visit(path, language=language, theme=theme)
         judge(page)
         assert page.evaluate(_PRESS) > 0
     for path in EMPTY_SETTINGS:
-        judge(visit(path, language="ko", theme="dark"))
+        judge(visit(path, language=language, theme=theme))
 
 
-def test_refused_forms(site: Site, visit: Visit) -> None:
-    page = visit(LOGIN, role=None, expected="403")
-    page.get_by_label("Name").fill("nobody")
-    page.get_by_label("Password").fill("wrong")
-    page.get_by_role("button", name="Log in").click()
+@looks(("en", "light"))
+def test_refused_forms(site: Site, visit: Visit, look: Look) -> None:
+    language, theme = look
+    page = visit(LOGIN, role=None, expected="403", language=language, theme=theme)
+    page.locator("input[name='/name']").fill("nobody")
+    page.locator("input[name='/password']").fill("wrong")
+    page.locator("form[action='/login'] button").click()
     expect(page.get_by_role("alert")).to_be_visible()
     judge(page)
 
-    page = visit("/settings", expected="422")
-    page.get_by_label("Devices at once, per node").evaluate("(input) => (input.value = '0')")
+    page = visit("/settings", expected="422", language=language, theme=theme)
+    page.locator("input[name='/policy/concurrency']").evaluate("(input) => (input.value = '0')")
     page.locator("main form").first.evaluate("(form) => (form.noValidate = true)")
-    page.get_by_role("button", name="Save").first.click()
+    page.locator("main form button.pri").first.click()
     expect(page.locator(".field-error:visible")).to_have_count(1)
     judge(page)
 

@@ -2,26 +2,14 @@
 
 from playwright.sync_api import expect
 from tests.browser.conftest import Visit
+from tests.browser.happenings import halted_rollout
 from tests.browser.test_axe import judge
 
-from rackhand.engine import rollouts
-from rackhand.engine.fake import Lab
 from rackhand.server.fake_site import Site
 
 
-async def _halted(lab: Lab) -> str:
-    """A rollout over the phones of a node of its own; the canary has failed."""
-    await lab.node("PC-09", 6)
-    target = {"scope": "nodes", "nodes": ["PC-09"]}
-    playbook = await lab.playbook(title="New firmware")
-    run = await lab.run(playbook, target, rollout={"waves": [1, 3]}, title="New firmware")
-    await lab.execute("PC-09", (await lab.pull("PC-09")).jobs[0], "failed")
-    await lab.db.write(rollouts.advance, run.view.id)
-    return run.view.id
-
-
 def test_a_halted_rollout_is_resumed_from_its_page(site: Site, visit: Visit) -> None:
-    run_id = site.do(_halted)
+    run_id = halted_rollout(site)
     page = visit("/")
     page.get_by_text("the rollout of run 'New firmware' halted in wave 1").wait_for()
     page = visit(f"/runs/{run_id}")

@@ -75,6 +75,12 @@ def test_a_rollout_that_halts_is_resumed_and_aborted(ask: Ask, tmp_path: Path) -
     assert data(ask("runs", "resume", "last", "--json"))["open_wave"] == 2
     assert "stopped, rollout aborted" in ask("runs", "abort", "last").stdout.replace("stopping", "stopped")
     assert ask("run", "x", "--target", "all", "--by-hand").exit_code == 2
+    assert data(ask("runs", "list", "--rollout", "halted", "--json")) == []
+    until(lambda: data(ask("runs", "show", "last", "--json"))["run"]["status"] == "stopped", "it has stopped")
+    again = data(ask("runs", "rerun", "last", "--outcome", "failed", "--rollout", "1,100%", "--no-wait", "--json"))
+    assert data(ask("runs", "show", again["id"], "--json"))["run"]["rollout"]["waves"] == [1, "100%"]
+    assert ask("runs", "stop", again["id"]).exit_code == 0
+    assert ask("runs", "rerun", "last", "--by-hand").exit_code == 2
 
 
 def test_runs_are_listed_shown_exported_and_stopped(ask: Ask, look: str, tmp_path: Path) -> None:
@@ -132,9 +138,20 @@ def test_nodes_are_enrolled_rotated_drained_and_removed(ask: Ask) -> None:
     assert "PC-07" not in [node["id"] for node in data(ask("nodes", "list", "--json"))]
 
 
+def test_a_preset_is_listed_and_run_and_the_checklist_is_shown(ask: Ask) -> None:
+    assert "check-playback  Open a URL and check playback  --set url=..." in ask("presets", "list").stdout
+    assert data(ask("presets", "list", "--json"))[0]["key"] == "health-sweep"
+    assert ask("presets", "run", "check-playback", "--set", "url=here").exit_code == 2
+    ended = data(ask("presets", "run", "kiosk-reset", "--target", "1", "--set", "volume=3", "--json"))
+    assert (ended["status"], ended["params"]["volume"], ended["trigger"]) == ("succeeded", "3", "cli")
+    shown = ask("presets", "checklist", "--json")
+    assert shown.exit_code == (0 if json.loads(shown.stdout)["is_done"] else 1)
+    assert "connected: PC-01" in ask("presets", "checklist").stdout
+
+
 def test_playbooks_go_out_and_come_back(ask: Ask, tmp_path: Path) -> None:
     assert "Health sweep" in ask("playbooks", "presets").stdout
-    assert [each["is_new"] for each in data(ask("playbooks", "presets", "--json"))] == [False]
+    assert [each["is_new"] for each in data(ask("playbooks", "presets", "--json"))] == [False] * 3
     file = tmp_path / "sweep.yaml"
     assert ask("playbooks", "export", "health sweep", "--output", str(file)).exit_code == 0
     assert ask("playbooks", "export", "Health sweep").stdout == file.read_text(encoding="utf-8")

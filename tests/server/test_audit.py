@@ -95,9 +95,13 @@ _NOT_HERE = frozenset(
     {
         "/api/playbooks/import",  # saves as POST /api/playbooks does
         "/api/playbooks/presets",
+        "/api/presets/{preset}/plan",  # changes nothing
+        "/api/presets/{preset}/runs",  # starts a run as POST /api/runs does
         "/api/runs",  # in the story above
         "/api/runs/plan",  # changes nothing
         "/api/runs/{run_id}/rerun",
+        "/api/runs/{run_id}/rollout/abort",  # tests/server/test_rollouts.py
+        "/api/runs/{run_id}/rollout/resume",
         "/api/runs/{run_id}/stop",
         "/api/devices/by-id/{device_id}",  # as PATCH /api/devices/{index}
         "/api/devices/conflicts/{conflict_id}/resolve",  # tests/engine

@@ -61,9 +61,11 @@ def test_a_person_sees_the_entry_and_its_page(server: ServerPlace) -> None:
     async def story() -> None:
         async with server.open(min_free_mb=100) as api:
             fill(api, 5)
-            page = (await (await api.person()).get("/")).text
+            person = await api.person()
+            page = (await person.get("/")).text
             assert "5 MB left" in page
             assert 'href="/settings"' in page
+            assert "No new run starts: the server's disk is nearly full" in (await person.get("/runs?lang=en")).text
 
     asyncio.run(story())
 

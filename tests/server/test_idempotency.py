@@ -1,7 +1,6 @@
 """Requests that are sent twice: one effect, one answer."""
 
 import asyncio
-import hashlib
 import json
 
 import pytest
@@ -66,7 +65,7 @@ def test_while_the_first_is_in_flight_the_second_waits_its_turn(server: ServerPl
     async def story() -> None:
         async with server.open() as api:
             body = json.dumps(ASSET).encode()
-            claim = Claim("bootstrap POST /api/command-assets", "k-1", api.app.state.room.vault.fingerprint(body))
+            claim = Claim("bootstrap POST /api/command-assets", "k-1", api.room.vault.fingerprint(body))
             assert await api.db.write(idempotency.begin, claim) is None
             answer = await api.post("/api/command-assets", content=body, headers=KEY)
 

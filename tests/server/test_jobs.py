@@ -99,9 +99,10 @@ def test_the_jobs_forget_what_ran_out(database: DatabasePlace, tmp_path: Path) -
 
 def test_a_server_does_them_unless_told_otherwise(server: ServerPlace) -> None:
     async def story() -> None:
-        async with server.open(embedded_jobs=False) as api:
-            assert await api.db.read(all_jobs) == []
         async with server.open() as api:
+            assert await api.db.read(all_jobs) == []
+        assert Settings().embedded_jobs
+        async with server.open(embedded_jobs=True) as api:
             while len([row for row in await api.db.read(all_jobs) if row.succeeded_at]) < len(JOBS):  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
             assert 'rackhand_job_success_timestamp_seconds{job="history"}' in (await api.get("/metrics")).text

@@ -22,10 +22,11 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.config import CacheConfig, SchemathesisConfig
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi import checks
+from tests.nightly import IS_NIGHTLY
 
 from rackhand.server.fake import BOOTSTRAP, ServerPlace
 
-EXAMPLES = {"sqlite": 8, "postgresql": 3}
+EXAMPLES = {"sqlite": 60, "postgresql": 30} if IS_NIGHTLY else {"sqlite": 5, "postgresql": 2}
 """Of each kind, good and bad. What is generated is the same; the routes meet PostgreSQL in their own tests too."""
 CHECKS = [
     not_a_server_error,

@@ -62,6 +62,8 @@ def test_a_halted_rollout_is_shown_and_an_operator_resumes_it(server: ServerPlac
                 "stopped",
                 3,
             )
+            told = (await api.get("/api/audit", params={"subject": f"run:{run_id}"})).json()["items"]
+            assert {"run.rollout_resume", "run.rollout_abort"} <= {line["action"] for line in told}
             over = await operator.post(route)
             assert (over.status_code, over.json()["type"]) == (409, "urn:rackhand:rollout_over")
 
@@ -133,5 +135,29 @@ def test_the_builder_runs_the_waves_that_it_showed(server: ServerPlace) -> None:
             answer = await person.post("/playbooks", data=off | {"/run/planned_seed": "1"})
             run = (await api.get(answer.headers["location"].replace("/runs/", "/api/runs/"))).json()["run"]
             assert (run["rollout"], run["seed"] != 1) == (None, True)
+
+    asyncio.run(story())
+
+
+def test_halted_rollouts_are_found_and_what_is_left_is_run_again_in_waves(server: ServerPlace) -> None:
+    async def story() -> None:
+        async with server.open() as api:
+            run_id = await canary_failed(api)
+            person = await api.person(Role.OPERATOR)
+            assert run_id in (await person.get("/runs?rollout=halted")).text
+            assert run_id not in (await person.get("/runs?rollout=rolling")).text
+            assert len((await api.get("/api/runs?rollout_state=halted")).json()["items"]) == 1
+            await api.post(f"/api/runs/{run_id}/rollout/abort")
+
+            form = {"/outcomes": "stopped", "/rollout/on": "true", "/rollout/waves": "1, none"}
+            bad = await person.post(f"/runs/{run_id}/rerun", data=form)
+            assert bad.status_code == 422
+            assert 'data-field="/rollout/waves/1"' in bad.text
+            started = await person.post(f"/runs/{run_id}/rerun", data=form | {"/rollout/waves": "1, 100%"})
+            again = (await api.get("/api" + started.headers["location"])).json()["run"]
+            assert (again["rollout"]["sizes"], again["rollout_state"]) == ([1, 2], "rolling")
+            await api.post(f"/api/runs/{again['id']}/stop")
+            plain = await person.post(f"/runs/{again['id']}/rerun", data=form | {"/rollout/on": "false"})
+            assert (await api.get("/api" + plain.headers["location"])).json()["run"]["rollout"] is None
 
     asyncio.run(story())

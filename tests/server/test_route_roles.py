@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 
 from rackhand.engine.access import Role, Scope
 from rackhand.server import app as application
+from rackhand.server import fake
 from rackhand.server.fake import Api, ServerPlace
-from rackhand.store.fake import DatabasePlace
 
 TABLE = Path(__file__).with_name("route_roles.txt")
 ABSENT = "0" * 64
@@ -66,14 +66,6 @@ def quiet() -> Iterator[None]:
     """A thousand requests need no thousand lines."""
     with capture_logs():
         yield
-
-
-@pytest.fixture
-def sqlite_server(tmp_path: Path, sqlite_template: Path) -> ServerPlace:
-    """On SQLite alone: who gets in is decided before any row of a use case is read."""
-    path = tmp_path / "test.sqlite3"
-    path.write_bytes(sqlite_template.read_bytes())
-    return ServerPlace(DatabasePlace(f"sqlite:///{path}", "sqlite"), tmp_path / "data")
 
 
 async def callers(api: Api) -> dict[str, tuple[Api, frozenset[str]]]:
@@ -174,6 +166,7 @@ def test_a_route_that_declares_nobody_keeps_the_server_from_starting(
         async with sqlite_server.open():
             pass
 
+    monkeypatch.setattr(fake, "SPARE", {})
     monkeypatch.setattr(application, "MODULES", (*application.MODULES, Careless))
     with pytest.raises(RuntimeError, match=r"/api/open-door declares nobody"):
         asyncio.run(story())
@@ -194,6 +187,7 @@ def test_a_route_that_slipped_through_is_closed_to_all(
             assert (await api.get("/api/open-door")).status_code == 403
             assert (await (await api.person()).get("/api/open-door")).status_code == 403
 
+    monkeypatch.setattr(fake, "SPARE", {})
     monkeypatch.setattr(application, "MODULES", (*application.MODULES, Careless))
     monkeypatch.setattr(application, "require_declared", lambda _: None)
     asyncio.run(story())

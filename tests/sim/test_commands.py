@@ -5,9 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
+from rackhand.core.presets import find
+from rackhand.core.template import render_shell
 from rackhand.sim.commands import COMMANDS
 from rackhand.sim.console import Outcome, run_script
 from rackhand.sim.device import SimDevice
+from rackhand.sim.install import install, make_apk
 
 
 def run(script: str, prepare: Callable[[SimDevice], None] = lambda _: None) -> tuple[Outcome, SimDevice]:
@@ -156,6 +159,27 @@ def test_a_video_plays() -> None:
     assert "state=PlaybackState {state=3" in outcome.text
     assert not device.media.is_playing
     assert "0 sessions" in run("dumpsys media_session")[0].text
+
+
+def test_the_volume_is_set_by_either_command() -> None:
+    outcome, device = run("cmd media_session volume --stream 3 --set 4; media volume --stream 3 --set 7")
+    assert outcome.text == "[V] will set volume to index=4\n[V] will set volume to index=7\n"
+    assert device.settings["system"]["volume_music_speaker"] == "7"
+    assert run("media volume --stream 3 --set loud")[0].rc == 1
+
+
+def test_the_preset_for_kiosks_stops_the_apps_that_came_later() -> None:
+    def install_and_start(device: SimDevice) -> None:
+        assert install(device, make_apk("com.example.player")) == ""
+        device.start_app("com.example.player")
+        device.start_app("com.android.chrome")
+
+    stop, volume = (find("kiosk-reset").steps[at].params["command"] for at in (0, 3))
+    outcome, device = run(f"{stop}\n" + render_shell(volume, {"params.volume": "5"}), install_and_start)
+    assert (outcome.rc, outcome.stderr) == (0, b"")
+    assert "com.example.player" not in device.running_apps
+    assert "com.android.chrome" in device.running_apps
+    assert device.settings["system"]["volume_music_speaker"] == "5"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from rackhand.engine import (
     content_source,
     files,
     idempotency,
+    identities,
     login_links,
     presets,
     reruns,
@@ -23,13 +24,15 @@ from rackhand.engine import (
     sessions,
     tokens,
 )
-from rackhand.engine.access import SYSTEM
+from rackhand.engine.access import SYSTEM, Role
 from rackhand.engine.fake import Lab, phone
 from rackhand.engine.idempotency import Claim
-from rackhand.store import jobs, source
+from rackhand.engine.identities import Identity
+from rackhand.store import audit, jobs, run_secrets, source
 from rackhand.store.backup import Place
 from rackhand.store.fake import FakeClock
-from rackhand.wire.messages import Job
+from rackhand.store.run_secrets import Sealed
+from rackhand.wire.messages import Heartbeat, Job, ReportedIncident
 
 SCRIPT, SHOT = b"echo installed\n", b"\x89PNG a screenshot" * 100
 Live = Callable[[Place, FakeClock], Awaitable[None]]
@@ -50,7 +53,10 @@ def live() -> Live:
         await lab.node("PC-02", 2)
         await lab.sweep(after_ms=61_000)
         await lab.beat("PC-01", phones)
-        await lab.beat("PC-02", [phone("PC-01-S001"), phone(None)])
+        hub = ReportedIncident(hub="1-4", age_ms=9_000, serials=["PC-02-S001"], total=2)
+        away = [phone("PC-01-S001"), phone(None)]
+        await lab.heartbeat("PC-02", Heartbeat(devices=away, incidents=[hub]))
+        await lab.report(lab.device_event("PC-01", "PC-01-S001", "rebooted", text="it took 9 s"))
         await lab.db.write(scans.create, SYSTEM, {"node_id": None}, Periods())
         await runs(lab, place)
         await lab.db.write(jobs.take, "history", 7, "here:1")
@@ -63,7 +69,10 @@ async def people(lab: Lab) -> None:
     user = await lab.db.write(accounts.create_user, SYSTEM, "Kim", "operator", "not a hash")
     await lab.db.write(sessions.open_session, user.id, user_agent="a browser")
     await lab.db.write(login_links.make_link)
-    await lab.db.write(tokens.issue_token, SYSTEM, {"name": "CI", "role": "viewer", "scope": "full", "expires_in_s": None})
+    token = {"name": "CI", "role": "viewer", "scope": "full", "expires_in_s": None}
+    await lab.db.write(tokens.issue_token, SYSTEM, token)
+    await lab.db.write(identities.log_in, Identity("https://id.test", "kim-1", "Kim", Role.VIEWER))
+    await lab.db.write(audit.give_up_before, 1)
     await lab.db.write(presets.register_presets, SYSTEM)
     claim = Claim("kim POST /api/runs", "key", "hash")
     await lab.db.write(idempotency.begin, claim)
@@ -84,6 +93,7 @@ async def runs(lab: Lab, place: Place) -> None:
     step = {"kind": "shell", "params": {"command": "echo {{ params.x }}"}, "effect": "repeatable", "probability": 0.75}
     playbook = await lab.playbook(step, {"kind": "wait", "params": {"duration_ms": 5}}, {"kind": "screenshot"})
     run = await lab.run(playbook, {"scope": "nodes", "nodes": ["PC-01"]}, params={"x": "값 1.0"}, seed=7)
+    await lab.db.write(run_secrets.add, run.view.id, {"pin": Sealed("a sealed text")})
     for status in ("succeeded", "failed", "failed"):
         for job in (await lab.pull("PC-01")).jobs:
             await finish(lab, place, job, status)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from email.message import Message
 from http.client import HTTPException
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
@@ -72,6 +73,11 @@ class Client:
 
     def delete(self, path: str) -> None:
         self.send("DELETE", path)
+
+    def upload(self, file: Path) -> str:
+        """The sha256 of a file that the server has now."""
+        answer = self.send("POST", "/api/files", {"name": file.name}, file.read_bytes(), "application/octet-stream")
+        return str(json.loads(answer)["sha256"])
 
     def items(self, path: str, query: Mapping[str, Any] | None = None) -> Iterator[Any]:
         """All items of a cursor-paged list."""

@@ -16,6 +16,7 @@ from rackhand.cli.nodes import app as nodes
 from rackhand.cli.options import new_app
 from rackhand.cli.outcome import closing
 from rackhand.cli.playbooks import app as playbooks
+from rackhand.cli.presets import app as presets
 from rackhand.cli.run import run
 from rackhand.cli.runs import app as runs
 from rackhand.cli.serve import serve
@@ -50,6 +51,7 @@ app.add_typer(nodes, name="nodes")
 app.add_typer(playbooks, name="playbooks")
 app.add_typer(content, name="content")
 app.add_typer(channels, name="channels")
+app.add_typer(presets, name="presets")
 app.add_typer(users, name="users")
 app.command("sim")(sim)
 app.add_typer(db, name="db")

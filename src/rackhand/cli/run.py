@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from rackhand.cli.client import Client
 
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end of the run")]
+Waves = Annotated[str | None, typer.Option("--rollout", help="In waves, such as 1,10%,100%: how far each one reaches")]
+MaxFailed = Annotated[float | None, typer.Option(min=0, max=1, help="More than this halts a rollout")]
+Auto = Annotated[bool, typer.Option("--auto/--by-hand", help="Open the next wave by itself")]
 
 
 def run(
@@ -33,9 +36,9 @@ def run(
         typer.Option(help="NAME of {{ secrets.NAME }}; its value is in RACKHAND_SECRET_NAME, or is asked for; repeat"),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**53 - 1, help="Of the dice, and of the waves")] = None,
-    rollout: Annotated[str | None, typer.Option(help="In waves, such as 1,10%,100%: how far each one reaches")] = None,
-    max_failed_ratio: Annotated[float | None, typer.Option(min=0, max=1, help="More than this halts a rollout")] = None,
-    is_auto: Annotated[bool, typer.Option("--auto/--by-hand", help="Open the next wave by itself")] = True,
+    rollout: Waves = None,
+    max_failed_ratio: MaxFailed = None,
+    is_auto: Auto = True,
     is_waiting: Wait = True,
     is_json: JsonOption = False,
     server: ServerOption = DEFAULT_SERVER,
@@ -48,18 +51,23 @@ def run(
             body["secrets"] = read_secrets(secret, os.environ)
         if policy or concurrency is not None:
             body["policy"] = read_policy(policy or [], concurrency)
-        body |= {
-            key: value for key, value in (("seed", seed), ("title", title), ("content", content)) if value is not None
-        }
-        if rollout is not None:
-            body["rollout"] = read_rollout(rollout, max_failed_ratio, is_auto=is_auto)
-        elif max_failed_ratio is not None or not is_auto:
-            raise ValueError("--max-failed-ratio and --by-hand need --rollout; nothing was started")
+        given = {"seed": seed, "title": title, "content": content}
+        body |= {key: value for key, value in given.items() if value is not None}
+        body |= waves_of(rollout, max_failed_ratio, is_auto=is_auto)
         client = connect(server, token)
         body["playbook_id"] = find_playbook(client, playbook)
         created = client.post("/api/runs", body)
         code = finish(client, created, is_waiting=is_waiting, is_json=is_json)
     raise SystemExit(int(code))
+
+
+def waves_of(rollout: str | None, max_failed_ratio: float | None, *, is_auto: bool) -> dict[str, Any]:
+    """The options of a rollout as a part of the body; {} without one."""
+    if rollout is not None:
+        return {"rollout": read_rollout(rollout, max_failed_ratio, is_auto=is_auto)}
+    if max_failed_ratio is not None or not is_auto:
+        raise ValueError("--max-failed-ratio and --by-hand need --rollout; nothing was started")
+    return {}
 
 
 def finish(client: "Client", created: dict[str, Any], *, is_waiting: bool, is_json: bool) -> Exit:

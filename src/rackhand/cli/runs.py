@@ -11,7 +11,7 @@ from rackhand.cli.lookup import find_run
 from rackhand.cli.options import DEFAULT_SERVER, JsonOption, ServerOption, TokenOption, connect, new_app
 from rackhand.cli.outcome import put_json, reported
 from rackhand.cli.render import facts, table
-from rackhand.cli.run import Wait, finish
+from rackhand.cli.run import Auto, MaxFailed, Wait, Waves, finish, waves_of
 
 app = new_app("Runs: list, show, stop, resume, abort, rerun, export, log.")
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or last")]
@@ -21,6 +21,9 @@ Index = Annotated[int, typer.Argument(help="Index of the device")]
 @app.command("list")
 def list_(
     status: Annotated[str | None, typer.Option(help="Only runs of this status")] = None,
+    rollout: Annotated[
+        str | None, typer.Option(help="Only rollouts that are so: rolling, halted, aborted, done")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first")] = 20,
     is_json: JsonOption = False,
     server: ServerOption = DEFAULT_SERVER,
@@ -28,7 +31,8 @@ def list_(
 ) -> None:
     """List runs, newest first."""
     with reported():
-        items = connect(server, token).get("/api/runs", {"status": status, "limit": limit})["items"]
+        query = {"status": status, "rollout_state": rollout, "limit": limit}
+        items = connect(server, token).get("/api/runs", query)["items"]
     if is_json:
         put_json(items)
         return
@@ -111,6 +115,9 @@ def rerun(
     dice: Annotated[str, typer.Option(help="same or new")] = "same",
     repeat_unknown: Annotated[bool, typer.Option(help="Also once steps whose outcome is unknown")] = False,
     include_late: Annotated[bool, typer.Option(help="Also devices that reported success too late")] = False,
+    rollout: Waves = None,
+    max_failed_ratio: MaxFailed = None,
+    is_auto: Auto = True,
     is_waiting: Wait = True,
     is_json: JsonOption = False,
     server: ServerOption = DEFAULT_SERVER,
@@ -118,8 +125,8 @@ def rerun(
 ) -> None:
     """Run again what did not succeed: by default failed, lost and skipped_offline devices. Exit code as of run."""
     with reported():
+        body: dict[str, Any] = {"from": start, "dice": dice, **waves_of(rollout, max_failed_ratio, is_auto=is_auto)}
         client = connect(server, token)
-        body: dict[str, Any] = {"from": start, "dice": dice}
         body |= {"repeat_unknown": repeat_unknown, "include_late": include_late}
         body |= {"outcomes": outcome} if outcome else {}
         created = client.post(f"/api/runs/{find_run(client, run)}/rerun", body)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rackhand.core.heatmap import code
 from rackhand.core.states import DeviceRunStatus
 from rackhand.engine.run_views import DeviceCell
-from rackhand.store import nodes, tiles
+from rackhand.store import blocks, nodes, tiles
 from rackhand.store.db import Tx
 
 RACK = 100
@@ -30,6 +30,11 @@ def fleet_racks(tx: Tx) -> list[Rack]:
     """All devices that have an index, by node."""
     online = {node.id: node.is_online for node in nodes.all_nodes(tx)}
     return _racks(((t.node_id, t.index, code(t.online, t.activity)) for t in tiles.tiles(tx)), online)
+
+
+def blocked_tiles(tx: Tx) -> dict[int, str]:
+    """Why no run may use a device, by index: what its tile says when it is pointed at."""
+    return blocks.by_index(tx)
 
 
 def run_racks(cells: Iterable[DeviceCell]) -> list[Rack]:

@@ -1,9 +1,9 @@
-"""The application: routes, guard, error handler and background work put together. `make_app` is all that is public."""
+"""The application: routes, guard, error handler and background work put together. `make_app` is what starts use."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 from litestar import Litestar, get
@@ -26,6 +26,7 @@ from rackhand.server.api import (
     files,
     nodes,
     playbooks,
+    presets,
     runs,
     scans,
     status,
@@ -60,6 +61,7 @@ MODULES = (
     catalog,
     files,
     playbooks,
+    presets,
     tokens,
     audit,
     runs,
@@ -82,23 +84,34 @@ MODULES = (
 
 def make_app(database: Database, settings: Settings, trace: Tracer = untraced) -> Litestar:
     """The ASGI application over a started, migrated database. Its lifespan runs the background work."""
-    room = _furnish(database, settings)
-    database.listen(Witness(room.metrics, trace).hear)
+    return furnish(build(settings.max_body_bytes), database, settings, trace)
+
+
+def build(max_body_bytes: int) -> Litestar:
+    """Routes, guard and error handler, before there is a room; all that needs time, a quarter of a second."""
     app = Litestar(
         [openapi_json, *_handlers()],
-        dependencies={"room": Provide(lambda: room, sync_to_thread=False)},
+        dependencies={"room": Provide(lambda: room_of(app), sync_to_thread=False)},
         after_exception=[idempotency.free],
         exception_handlers={Exception: problems.answer},
         guards=[authorise],
-        lifespan=[_background(room)],
+        lifespan=[_background],
         logging_config=None,
         openapi_config=None,
-        request_max_body_size=settings.max_body_bytes,
-        state=State({"room": room}),
+        request_max_body_size=max_body_bytes,
     )
     require_declared(app.routes)
     app.state.openapi = msgspec.json.encode(document(app.routes))
-    app.asgi_handler = Gate(app.asgi_handler, settings.allowed_hosts, room.metrics)
+    app.state.inside = app.asgi_handler
+    return app
+
+
+def furnish(app: Litestar, database: Database, settings: Settings, trace: Tracer = untraced) -> Litestar:
+    """Put a room over this database behind the routes; the one that was there is forgotten."""
+    room = _make_room(database, settings)
+    database.listen(Witness(room.metrics, trace).hear)
+    app.state.room = room
+    app.asgi_handler = Gate(app.state.inside, settings.allowed_hosts, room.metrics)
     return app
 
 
@@ -116,7 +129,7 @@ def _handlers() -> list[ControllerRouterHandler]:
     return [handler for module in MODULES for handler in module.handlers]
 
 
-def _furnish(database: Database, settings: Settings) -> Parts:
+def _make_room(database: Database, settings: Settings) -> Parts:
     wakeups, metrics, periods = Wakeups(), Metrics(), settings.periods
     hints = database.hints(wakeups)
     wakeups.connect(hints)
@@ -146,27 +159,25 @@ def _furnish(database: Database, settings: Settings) -> Parts:
     )
 
 
-def _background(room: Parts) -> Callable[[Litestar], Any]:
+@asynccontextmanager
+async def _background(app: Litestar) -> AsyncIterator[None]:
+    """The work of a server beside its answers, from start to end."""
+    room = room_of(app)
     wakeups = room.wakeups
     place = Place(
         room.db, room.settings, room.files, room.artifacts, wakeups.wake_all, lambda: wakeups.is_closed, room.desk
     )
-
-    @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        await room.callbacks.start()
+    await room.callbacks.start()
+    if room.hints is not None:
+        room.hints.start()
+    working = [room.ticker, *(tickers(place) if room.settings.embedded_jobs else ())]
+    for ticker in working:
+        ticker.start()
+    try:
+        yield
+    finally:
+        wakeups.close()
+        await asyncio.gather(*(ticker.close() for ticker in working))
+        await room.callbacks.close()
         if room.hints is not None:
-            room.hints.start()
-        working = [room.ticker, *(tickers(place) if room.settings.embedded_jobs else ())]
-        for ticker in working:
-            ticker.start()
-        try:
-            yield
-        finally:
-            wakeups.close()
-            await asyncio.gather(*(ticker.close() for ticker in working))
-            await room.callbacks.close()
-            if room.hints is not None:
-                await room.hints.close()
-
-    return lifespan
+            await room.hints.close()

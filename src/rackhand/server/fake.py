@@ -12,7 +12,7 @@ from litestar import Litestar
 from rackhand.engine import accounts, enrolment, sessions, tokens
 from rackhand.engine.access import SYSTEM, Role, Scope
 from rackhand.server import session_cookie
-from rackhand.server.app import make_app, room_of
+from rackhand.server.app import build, furnish, room_of
 from rackhand.server.room import Parts
 from rackhand.server.settings import Settings
 from rackhand.store.db import Database
@@ -21,6 +21,15 @@ from rackhand.store.fake import DatabasePlace, FakeClock
 BOOTSTRAP = "bootstrap-token-of-the-tests-0123456789"
 ORIGIN = "http://127.0.0.1"
 _NEVER_MS = 604_800_000
+_QUIET = {"bootstrap_token": BOOTSTRAP, "sweep_ms": _NEVER_MS, "embedded_jobs": False}
+"""What happens, a story does; background jobs have stories of their own."""
+SPARE: dict[int, list[Litestar]] = {}
+"""Applications that a story has left, by their largest body: the next one gets the routes with a room of its own."""
+
+
+def _take(max_body_bytes: int) -> Litestar:
+    spare = SPARE.get(max_body_bytes)
+    return spare.pop() if spare else build(max_body_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +104,19 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class ServerPlace:
-    """A fresh database and data folder; opens applications over them."""
+    """A fresh database and data folder; opens applications over them, without background jobs."""
 
     database: DatabasePlace
     data: Path
-    settings: dict[str, Any] = field(default_factory=lambda: {"bootstrap_token": BOOTSTRAP, "sweep_ms": _NEVER_MS})
+    settings: dict[str, Any] = field(default_factory=lambda: dict(_QUIET))
 
     @asynccontextmanager
     async def open(self, **settings: Any) -> AsyncIterator[Api]:
         """The application with its background work running; the sweep passes once, at the start."""
         async with self.database.started() as db:
-            app = make_app(db, Settings(data=self.data, **self.settings | settings))
+            chosen = Settings(data=self.data, **self.settings | settings)
+            app = furnish(_take(chosen.max_body_bytes), db, chosen)
             transport = ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
             async with app.lifespan(), AsyncClient(transport=transport, base_url=ORIGIN) as client:
                 yield Api(app, db, self.database.clock, client)
+            SPARE.setdefault(chosen.max_body_bytes, []).append(app)

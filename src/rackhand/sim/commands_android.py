@@ -152,7 +152,7 @@ async def pm_known(call: Call) -> int:
 
 @ANDROID.add("cmd")
 async def cmd(call: Call) -> int:
-    tables = {"package": pm, "activity": am, "settings": settings}
+    tables = {"package": pm, "activity": am, "settings": settings, "media_session": media}
     table = tables.get(call.args[0] if call.args else "")
     if table is None:
         return await unknown(call, " ".join(["cmd", *call.args[:2]]))
@@ -318,9 +318,20 @@ async def uiautomator(call: Call) -> int:
 
 @ANDROID.add("media", "cmd-media")
 async def media(call: Call) -> int:
+    if call.args[:1] == ["volume"] and (wanted := call.option("--set")) is not None:
+        return await set_volume(call, wanted)
     session = call.device.media
     if call.args[:1] != ["dispatch"] or len(call.args) < 2:
         return await unknown(call, "media " + " ".join(call.args))
     if session.package:
         session.is_playing = {"play": True, "pause": False, "stop": False}.get(call.args[1], not session.is_playing)
+    return 0
+
+
+async def set_volume(call: Call, wanted: str) -> int:
+    """`volume --stream 3 --set N`: kept where Android keeps it, among the settings."""
+    if not wanted.isascii() or not wanted.isdigit():
+        return await call.fail(f"[E] bad volume {wanted}", 1)
+    call.device.settings["system"]["volume_music_speaker"] = wanted
+    await call.out(f"[V] will set volume to index={wanted}\n")
     return 0

@@ -5,10 +5,11 @@ Plans, claims and lists all read it here, so that they cannot disagree.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from rackhand.core import reasons
 from rackhand.core.states import DeviceState
+from rackhand.store.db import Tx
 from rackhand.store.tables import device_health, devices
 
 _D = devices.c
@@ -45,3 +46,10 @@ def is_blocked() -> ColumnElement[bool]:
         and_(_D.health.is_not(None), _D.health == DeviceState.FLAPPING.value),
         _H.limited_by.is_not(None),
     )
+
+
+def by_index(tx: Tx) -> dict[int, str]:
+    """The reason of each device with an index that no run may use."""
+    mine = (_D.workspace_id == tx.workspace_id, _D.index_no.is_not(None))
+    statement = select(_D.index_no, *COLUMNS).select_from(WITH_HEALTH).where(*mine, is_blocked())
+    return {row.index_no: str(reason(row)) for row in tx.conn.execute(statement)}

@@ -24,6 +24,8 @@ CONNECT_S = 10.0
 ANSWER_S = 10.0
 QUIET_S = 15.0
 """How long the connection may be silent before it is tried: a network may die without a word."""
+_BROKEN = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a connection ends with; the last one when it is cut in the middle of being used."""
 BACK_OFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -74,7 +76,7 @@ class Hints:
             before = self.connections
             try:
                 await self._talk()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except _BROKEN as error:
                 failures = 0 if self.connections > before else failures + 1
                 _log.warning("no hints from other servers for now; polls look more often", error=str(error))
             if not self._is_closing:

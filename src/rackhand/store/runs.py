@@ -124,6 +124,7 @@ def page(
     playbook_id: str | None = None,
     parent_run_id: str | None = None,
     trigger: str | None = None,
+    rollout_state: str | None = None,
     q: str | None = None,
 ) -> list[RunRow]:
     """Newest first, after the cursor `(created_at, id)`."""
@@ -133,7 +134,8 @@ def page(
     for column, value in ((runs.c.status, status), (runs.c.playbook_id, playbook_id)):
         if value is not None:
             statement = statement.where(column == value)
-    for column, value in ((runs.c.parent_run_id, parent_run_id), (runs.c.trigger, trigger)):
+    by_origin = ((runs.c.parent_run_id, parent_run_id), (runs.c.trigger, trigger))
+    for column, value in (*by_origin, (runs.c.rollout_state, rollout_state)):
         if value is not None:
             statement = statement.where(column == value)
     if q is not None:

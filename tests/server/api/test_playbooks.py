@@ -182,8 +182,9 @@ def test_presets_are_registered_once(server: ServerPlace) -> None:
             first = (await api.post("/api/playbooks/presets")).json()["items"]
             again = (await api.post("/api/playbooks/presets")).json()["items"]
 
-            assert [(p["title"], p["is_new"]) for p in first] == [("Health sweep", True)]
-            assert [(p["id"], p["is_new"]) for p in again] == [(first[0]["id"], False)]
+            titles = ["Health sweep", "Open a URL and check playback", "Kiosk reset"]
+            assert [(p["title"], p["is_new"]) for p in first] == [(title, True) for title in titles]
+            assert [(p["id"], p["is_new"]) for p in again] == [(p["id"], False) for p in first]
             steps = (await api.get(f"/api/playbooks/{first[0]['id']}")).json()["steps"]
             assert [step["title"] for step in steps] == ["Battery", "Temperature", "Storage", "Network", "Screenshot"]
             assert {step["effect"] for step in steps} == {"repeatable"}

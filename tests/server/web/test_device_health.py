@@ -39,6 +39,7 @@ def test_the_page_of_an_ill_device_says_what_is_so_and_what_comes_next(server: S
             assert "No run uses this device" in page
             assert f"quarantined: {GONE}" in page
             assert "Probation: 2 of 12 good probes in a row" in page
+            assert f'title="1 · quarantined: {GONE}"' in (await viewer.get("/devices?lang=en")).text
             page = (await viewer.get("/devices/1?lang=ko")).text
             assert "격리됨" in page
             assert "재부팅해도 돌아오지 않았습니다" in page

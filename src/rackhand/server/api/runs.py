@@ -6,6 +6,7 @@ from litestar import get, post
 from litestar.params import FromPath
 
 from rackhand.core.schema import Choice, Field, Integer, Text
+from rackhand.core.states import RolloutState
 from rackhand.engine import exports, reruns, rollouts, run_views, runs
 from rackhand.engine.access import Role, audit
 from rackhand.engine.paging import decode_cursor, encode_cursor
@@ -35,15 +36,20 @@ _FILTERS = {
     "status": Field(Text(1, 20), None),
     "playbook_id": Field(Text(1, 64), None),
     "parent_run_id": Field(Text(1, 64), None),
+    "rollout_state": Field(Choice(tuple(RolloutState)), None),
 }
 _EXPORT_TYPES = {"junit": "application/xml", "csv": "text/csv", "json": "application/json"}
 
 
+def trigger_of(request: Request) -> str:
+    """What the caller names (X-Rackhand-Client: ui or cli), else api."""
+    return _TRIGGERS.get(request.headers.get("x-rackhand-client", ""), "api")
+
+
 def _origin(request: Request, sealed: dict[str, Sealed]) -> Origin:
-    """The trigger that the caller names (X-Rackhand-Client: ui or cli), the actor, and the request's secrets."""
-    trigger = _TRIGGERS.get(request.headers.get("x-rackhand-client", ""), "api")
+    """The trigger, the actor, and the request's secrets."""
     actor = actor_of(request)
-    return Origin(trigger, actor.name, remote_addr=actor.remote_addr, sealed=sealed)
+    return Origin(trigger_of(request), actor.name, remote_addr=actor.remote_addr, sealed=sealed)
 
 
 @post(

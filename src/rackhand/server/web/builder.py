@@ -250,7 +250,7 @@ async def plan_of(room: Room, request: Request, draft: Draft) -> Plan:
         texts = errors_by_field(error).values() or [error.detail]
         return Plan(problems=tuple(dict.fromkeys(localised(locale, text) for text in texts)))
     expectations = tuple(_expectation(request, len(view.devices), step) for step in view.steps)
-    return Plan(view, _grouped(view.exclusions, locale), expectations=expectations)
+    return Plan(view, grouped(view.exclusions, locale), expectations=expectations)
 
 
 def _expectation(request: Request, total: int, step: ExpectedStep) -> str:
@@ -270,7 +270,7 @@ def _expectation(request: Request, total: int, step: ExpectedStep) -> str:
     )
 
 
-def _grouped(exclusions: Iterable[ExclusionView], locale: str) -> tuple[tuple[str, str, int], ...]:
+def grouped(exclusions: Iterable[ExclusionView], locale: str) -> tuple[tuple[str, str, int], ...]:
     """By reason: the reason, the devices (`3,7-9`), how many; the most frequent first."""
     groups: dict[str, list[int | None]] = defaultdict(list)
     for exclusion in exclusions:

@@ -4,22 +4,20 @@ The form's fields are those of POST /api/command-assets, but for the time limit,
 file, which may come along as an upload.
 """
 
-import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 from litestar import get, post
-from litestar.datastructures import UploadFile
 from litestar.params import FromPath
 
 from rackhand.core.assets import ASSET, KINDS
 from rackhand.core.errors import FieldError, Invalid, RackhandError
 from rackhand.core.schema import Choice, Field, Integer, Record, Text
-from rackhand.engine import catalog, command_pages, files
+from rackhand.engine import catalog, command_pages
 from rackhand.engine.access import Role
 from rackhand.engine.command_pages import TrialValues
 from rackhand.server.contract import Request, Response, actor_of, read_query
 from rackhand.server.room import Parts, Room
+from rackhand.server.web import sent_files
 from rackhand.server.web.commands import HERE, table_page
 from rackhand.server.web.device_run import panel_values
 from rackhand.server.web.draft import as_text, number, seconds
@@ -27,12 +25,10 @@ from rackhand.server.web.forms import FormValues, read_unchecked, typed, uploads
 from rackhand.server.web.language import gettext_noop as N_
 from rackhand.server.web.page import is_fragment, page, redirect, render, render_again, say
 from rackhand.server.web.param_inputs import inputs_of
-from rackhand.store.blobs import CHUNK
 
 _EDITOR, _TRIAL = "commands/_editor.html", "commands/_trial.html"
 _KIND = Field(Choice(("", *KINDS)), "")
 _QUERY = {"kind": _KIND, "copy": Field(Text(1, 64), None)}
-_NO_NAME = re.compile(r"[/\\:\x00-\x1f\x7f]")
 
 
 async def _panel(request: Request, room: Parts, panel: str, **values: Any) -> Response:
@@ -173,21 +169,8 @@ async def _body(request: Request, room: Parts, form: FormValues) -> dict[str, An
         body["default_timeout_ms"] = value if isinstance(value, str) else round(value * 1000)
     sent = (await uploads(request)).get("upload")
     if sent is not None:
-        body["params"] = {**body.get("params", {}), "file": await _store(request, room, sent)}
+        body["params"] = {**body.get("params", {}), "file": await sent_files.keep(request, room, sent)}
     return body
-
-
-async def _store(request: Request, room: Parts, sent: UploadFile) -> str:
-    """The sha256 of a file that came with the form."""
-
-    async def chunks() -> AsyncIterator[bytes]:
-        while part := await sent.read(CHUNK):
-            yield part
-
-    blob = await room.files.put(None, chunks(), max_size=room.settings.max_file_bytes)
-    name = _NO_NAME.sub("_", sent.filename)[-255:] or "file"
-    await room.db.write(files.register, actor_of(request), blob.sha256, blob.size, name, sent.content_type[:200])
-    return blob.sha256
 
 
 handlers: list[Any] = [show_new, create, show, save, try_it, show_trial]

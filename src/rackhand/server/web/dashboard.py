@@ -10,7 +10,7 @@ from rackhand.core.schema import Record, Text
 from rackhand.engine import dashboard as figures
 from rackhand.engine.access import Role
 from rackhand.engine.dashboard import Hour
-from rackhand.engine.racks import count_tones, fleet_racks
+from rackhand.engine.racks import blocked_tiles, count_tones, fleet_racks
 from rackhand.engine.todo import Todo
 from rackhand.server.contract import Request, Response, actor_of
 from rackhand.server.room import Room
@@ -19,7 +19,7 @@ from rackhand.server.web.charts import Bar, bars, sparkline, ticks_for
 from rackhand.server.web.formats import Formats
 from rackhand.server.web.forms import read_form
 from rackhand.server.web.language import gettext_noop as N_
-from rackhand.server.web.page import formats_of, page, redirect, render, say
+from rackhand.server.web.page import formats_of, localised_all, page, redirect, render, say
 
 _DO = Record({"kind": Text(1, 60), "subject": Text(1, 300)})
 _LABEL_EVERY = 4
@@ -41,6 +41,7 @@ async def dashboard(request: Request, room: Room) -> Response:
         runs_chart=_runs_chart(request, view.series),
         todo=[(item, todo_actions.href_of(item)) for item in view.todo],
         racks=racks,
+        why=localised_all(request, await room.db.read(blocked_tiles)),
         counts=count_tones(view.heatmap.packed),
         severities={word: say(request, text) for word, text in _SEVERITIES.items()},
         skipped=sum(hour.offline for hour in view.series),

@@ -31,7 +31,7 @@ async def show(request: Request, room: Room, index: FromPath[int]) -> Response:
     view = await room.db.read(device_pages.read, index)
     if is_fragment(request):
         return render(request, _PANEL, opened=view)
-    return render(request, "devices/devices.html", **await tiles_page(room) | {"opened": view})
+    return render(request, "devices/devices.html", **await tiles_page(request, room) | {"opened": view})
 
 
 @post("/devices/{index:int}", **page(role=Role.OPERATOR))
@@ -141,7 +141,7 @@ def _start(tx: Tx, actor: Actor, index: int, body: dict[str, Any]) -> Created:
 
 async def _again(request: Request, room: Room, index: int, error: RackhandError, form: FormValues) -> Response:
     view = await room.db.read(device_pages.read, index)
-    values = await tiles_page(room) | {"opened": view}
+    values = await tiles_page(request, room) | {"opened": view}
     return render_again(request, "devices/devices.html", error, form, **values)
 
 

@@ -15,7 +15,7 @@ from rackhand.server.contract import PAGE, Request, Response, actor_of, answer, 
 from rackhand.server.room import Room
 from rackhand.server.web.forms import read_form
 from rackhand.server.web.heat import DOTS_FROM
-from rackhand.server.web.page import is_fragment, page, redirect, render
+from rackhand.server.web.page import is_fragment, localised_all, page, redirect, render
 from rackhand.store.db import Tx
 from rackhand.store.devices import Filters
 
@@ -31,11 +31,13 @@ async def show(request: Request, room: Room) -> Response:
     if query["view"] == "list":
         return await _list(request, room, query)
     return render(
-        request, "devices/devices.html", **await tiles_page(room, query["q"]) | {"scan": await _scan(room, query)}
+        request,
+        "devices/devices.html",
+        **await tiles_page(request, room, query["q"]) | {"scan": await _scan(room, query)},
     )
 
 
-async def tiles_page(room: Room, q: str = "") -> dict[str, Any]:
+async def tiles_page(request: Request, room: Room, q: str = "") -> dict[str, Any]:
     """What the page with the tiles shows; the page of one device is this page with its panel open."""
     shown, layout = await room.db.read(_read_racks)
     facts = {"conflicts": await room.db.read(device_views.conflict_list)}
@@ -44,6 +46,7 @@ async def tiles_page(room: Room, q: str = "") -> dict[str, Any]:
     return facts | {
         "racks": shown,
         "layout": layout,
+        "why": localised_all(request, await room.db.read(racks.blocked_tiles)),
         "counts": racks.count_racks(shown),
         "total": many,
         "density": "normal" if many <= DOTS_FROM else "dots",

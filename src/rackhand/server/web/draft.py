@@ -202,14 +202,14 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
     if policy:
         body["policy"] = policy
     if below(run, "rollout").get("on") == "true":
-        body["rollout"] = _rollout(below(run, "rollout"))
+        body["rollout"] = rollout_of(below(run, "rollout"))
     seed = text_at(run, "seed") or (text_at(run, "planned_seed") if "rollout" in body else "")
     if seed:
         body["seed"] = number(seed)
     return body
 
 
-def _rollout(rollout: dict[str, Any]) -> dict[str, Any]:
+def rollout_of(rollout: dict[str, Any]) -> dict[str, Any]:
     """`1, 10%, 100%` and a share in percent; what was left empty is the default."""
     body: dict[str, Any] = {"auto": text_at(rollout, "by_hand") != "true"}
     waves = [part.strip() for part in text_at(rollout, "waves").split(",")]

@@ -21,9 +21,11 @@ from markupsafe import Markup
 
 import rackhand
 from rackhand.core.clock import Millis
+from rackhand.core.disk import Space
 from rackhand.core.errors import RackhandError
 from rackhand.core.schema import Field, Spec, Text
 from rackhand.engine.access import Role
+from rackhand.engine.todo import of_server
 from rackhand.server.contract import Audience, Content, Request, Response, operation
 from rackhand.server.errors import PROBLEM_TYPE, status_of
 from rackhand.server.web.assets import asset, script_words
@@ -118,6 +120,12 @@ def say(request: Request, msgid: str, **values: object) -> str:
     return translate(locale_of(request), msgid, values)
 
 
+def localised_all(request: Request, texts: Mapping[int, str]) -> dict[int, str]:
+    """Texts that the database holds, by number, in the language of the request."""
+    locale = locale_of(request)
+    return {number: localised(locale, text) for number, text in texts.items()}
+
+
 def formats_of(request: Request) -> Formats:
     """Formatters for texts that a handler makes itself."""
     return Formats(locale_of(request), _now())
@@ -139,6 +147,7 @@ def _context(request: Request, locale: str) -> dict[str, Any]:
         "version": rackhand.__version__,
         "script_words": Markup(script_words(locale)),  # noqa: S704 - our own catalogue, `<` escaped
         "user": session,
+        "low_disks": _low_disks(request) if session is not None else (),
         "codes_said": codes_said(locale),
         "draw_tiles": draw_tiles,
         "csrf_token": getattr(session, "csrf_token", ""),
@@ -157,6 +166,13 @@ def _context(request: Request, locale: str) -> dict[str, Any]:
         "percent": formats.percent,
         "bytes_": formats.bytes_,
     }
+
+
+def _low_disks(request: Request) -> tuple[str, ...]:
+    """Why no new run starts now: what the to-do list says of each disk that is low. Folders of one disk are one."""
+    spaces: tuple[Space, ...] = request.app.state.room.disks.spaces()
+    disks = {space.free: space for space in reversed(spaces)}
+    return tuple(item.message for item in of_server(list(disks.values()), None, 0))
 
 
 def _hidden_fields(csrf_token: str) -> Markup:

@@ -6,7 +6,7 @@ from litestar import get, post
 from litestar.params import FromPath
 
 from rackhand.core.errors import RackhandError
-from rackhand.core.schema import Field, Integer
+from rackhand.core.schema import Field, Integer, parse
 from rackhand.core.target import format_indexes
 from rackhand.engine import racks, reruns, rollouts, run_pages, run_views, runs
 from rackhand.engine.access import Actor, Role, audit
@@ -17,7 +17,8 @@ from rackhand.engine.runs import Created, Stopped
 from rackhand.server.contract import Request, Response, actor_of, read_query
 from rackhand.server.room import Parts, Room
 from rackhand.server.web import timeline
-from rackhand.server.web.forms import read_form, typed
+from rackhand.server.web.draft import rollout_of
+from rackhand.server.web.forms import FormValues, read_unchecked, typed
 from rackhand.server.web.heat import DOTS_FROM
 from rackhand.server.web.language import gettext_noop as N_
 from rackhand.server.web.page import formats_of, is_fragment, page, redirect, render, render_again, say
@@ -136,12 +137,19 @@ def _abort(tx: Tx, actor: Actor, run_id: str, room: Parts) -> Moved:
 async def rerun(request: Request, room: Room, run_id: FromPath[str]) -> Response:
     form = await typed(request)
     try:
-        body = await read_form(request, reruns.RERUN)
+        body = parse(reruns.RERUN, _rerun_body(await read_unchecked(request, reruns.RERUN), form))
         created = await room.begin(_rerun, actor_of(request), run_id, body)
     except RackhandError as error:
         await room.db.read(run_views.get_rev, run_id)
         return render_again(request, "run/run.html", error, form, **await run_page(request, room, run_id))
     return redirect(request, f"/runs/{created.view.id}", say(request, N_("The rerun has started.")))
+
+
+def _rerun_body(body: dict[str, Any], form: FormValues) -> dict[str, Any]:
+    """Waves are typed as in the builder, and count only where they are wanted."""
+    body.pop("rollout", None)
+    waves = {name.removeprefix("/rollout/"): text for name, text in form.items() if name.startswith("/rollout/")}
+    return body | ({"rollout": rollout_of(waves)} if waves.get("on") == "true" else {})
 
 
 def _rerun(tx: Tx, actor: Actor, run_id: str, body: dict[str, Any]) -> Created:

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import get
 
 from rackhand.core.schema import Choice, Field, Text
-from rackhand.core.states import RunStatus
+from rackhand.core.states import RolloutState, RunStatus
 from rackhand.engine import run_views
 from rackhand.engine.access import Role
 from rackhand.engine.paging import decode_cursor, encode_cursor
@@ -27,8 +27,10 @@ _QUERY = PAGE | {
     "q": Field(Text(0, 200), ""),
     "status": Field(Choice((*_ANY, *RunStatus)), ""),
     "trigger": Field(Choice((*_ANY, *TRIGGERS)), ""),
+    "rollout": Field(Choice((*_ANY, *RolloutState)), ""),
     "playbook_id": Field(Text(0, 64), ""),
 }
+ROLLOUTS = {"halted": N_("Halted rollouts"), "rolling": N_("Rollouts under way")}
 
 
 @get("/runs", **page(role=Role.VIEWER, query=_QUERY))
@@ -36,6 +38,7 @@ async def show(request: Request, room: Room) -> Response:
     query = read_query(request)
     names = ("q", "status", "trigger", "playbook_id")
     filters = {name: query[name].strip() or None for name in names}
+    filters["rollout_state"] = query["rollout"] or None
     after = decode_cursor(query["cursor"], tuple[int, str])
     found = await room.db.read(run_views.list_runs, limit=query["limit"] + 1, after=after, filters=filters)
     shown = found[: query["limit"]]
@@ -45,7 +48,8 @@ async def show(request: Request, room: Room) -> Response:
         "runs/_table.html" if is_fragment(request) else "runs/runs.html",
         runs=shown,
         next_cursor=following,
-        chosen={name: filters[name] or "" for name in names},
+        chosen={name: query[name].strip() for name in (*names, "rollout")},
+        rollouts=ROLLOUTS,
         is_narrowed=any(filters.values()) or query["cursor"] is not None,
         triggers=TRIGGERS,
         statuses=[status.value for status in RunStatus],

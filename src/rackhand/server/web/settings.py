@@ -11,17 +11,19 @@ from rackhand.engine.access import Role
 from rackhand.engine.preferences import PREFERENCES
 from rackhand.server.contract import Request, Response, actor_of
 from rackhand.server.room import Room
+from rackhand.server.web.draft import number, seconds
 from rackhand.server.web.forms import read_unchecked, typed
 from rackhand.server.web.language import gettext_noop as N_
 from rackhand.server.web.page import page, redirect, render, render_again, say
 
 _TEMPLATE = "settings/general.html"
 _SECONDS = ("grace_wait", "timeout")
+"""Fields that people type in seconds; the body has them in milliseconds."""
 
 
 @get("/settings", **page(role=Role.VIEWER))
 async def show(request: Request, room: Room) -> Response:
-    return render(request, _TEMPLATE, view=await room.db.read(preferences.read))
+    return render(request, _TEMPLATE, view=await room.db.read(preferences.read), seconds=seconds)
 
 
 @post("/settings", **page(role=Role.ADMIN))
@@ -32,14 +34,17 @@ async def change(request: Request, room: Room) -> Response:
         await room.db.write(preferences.change, actor_of(request), body)
     except RackhandError as error:
         view = await room.db.read(preferences.read)
-        return render_again(request, _TEMPLATE, error, form, view=view)
+        return render_again(request, _TEMPLATE, error, form, view=view, seconds=seconds)
     return redirect(request, "/settings", say(request, N_("Saved. Runs that start from now on use it.")))
 
 
 def _body(body: dict[str, Any], form: dict[str, str]) -> dict[str, Any]:
-    """Empty boxes mean the default; the choice for offline devices is one box with its seconds."""
+    """Seconds become milliseconds, empty boxes the default; offline devices are one choice with its seconds."""
     policy = body.get("policy")
     if isinstance(policy, dict):
+        for name in _SECONDS:
+            value = number(str(policy.pop(f"{name}_s", "")))
+            policy[f"{name}_ms"] = value if isinstance(value, str) else round(value * 1000)
         wait = policy.pop("wait_s", None)
         if policy.get("offline") == "wait":
             policy["offline"] = {"wait_s": wait if wait is not None else form.get("/policy/wait_s", "")}

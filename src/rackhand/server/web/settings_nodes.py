@@ -50,7 +50,8 @@ def commands(server: str, node: EnrolledNode) -> list[Command]:
     return [Command("Windows (PowerShell)", powershell), Command("macOS", posix), Command("Linux", posix)]
 
 
-def _server(request: Request) -> str:
+def server_of(request: Request) -> str:
+    """The address of this server, as the browser knows it."""
     return f"{request.url.scheme}://{request.headers['host']}"
 
 
@@ -74,14 +75,14 @@ async def enrol(request: Request, room: Room) -> Response:
     except RackhandError as error:
         view = await room.db.read(enrolment.list_nodes)
         return render_again(request, _TEMPLATE, error, form, view=view, fresh=None, commands=[])
-    return await _page(request, room, fresh=node, commands=commands(_server(request), node))
+    return await _page(request, room, fresh=node, commands=commands(server_of(request), node))
 
 
 @post(_HERE + "/{node_id:str}/rotate", **page(role=Role.ADMIN))
 async def rotate(request: Request, room: Room, node_id: FromPath[str]) -> Response:
     node = await room.db.write(enrolment.rotate, actor_of(request), node_id)
     room.wakeups.wake(node_id)  # an open poll with the old token ends now
-    return await _page(request, room, fresh=node, commands=commands(_server(request), node))
+    return await _page(request, room, fresh=node, commands=commands(server_of(request), node))
 
 
 @post(_HERE + "/{node_id:str}/rename", **page(role=Role.ADMIN))
