@@ -286,7 +286,15 @@ def test_a_private_video_is_refused_and_a_deleted_one_noted(
             with pytest.raises(Conflict, match="there is no API key"):
                 await here.add("@lab")
 
+            odd = await here.desk.register(SYSTEM, "ccccccccccc", [])
             await here.key()
+            site.fail("videos", 200, body=b"[]")
+            await channel_sync.fetch_details(here.desk)
+            for each in (unknown, odd):
+                noted = await here.db.read(content.get, each.id)
+                assert noted.last_error_message == content_reasons.VIDEO_UNREADABLE
+            assert site.count("videos") == 1, "not asked about again and again"
+            await here.db.write(rows.change, unknown.id, {"fetched_at": None})
             with pytest.raises(Invalid, match="private, was deleted, or never existed"):
                 await here.desk.preview(hidden.id)
             with pytest.raises(Invalid, match="is a playlist"):

@@ -9,6 +9,7 @@ TOO_FAST = "the source asks for a pause; it goes on by itself"
 FAILING = "the source does not answer as it should ({text}); it goes on by itself"
 NO_UPLOADS = "the channel has no public uploads"
 UNREADABLE = "the source's answer about it could not be read; it is asked again later"
+VIDEO_UNREADABLE = "the source's answer about the video could not be read"
 VIDEO_GONE = "the video is private or was deleted"
 
-TEMPLATES = (KEY_REFUSED, QUOTA_SPENT, TOO_FAST, FAILING, NO_UPLOADS, UNREADABLE, VIDEO_GONE)
+TEMPLATES = (KEY_REFUSED, QUOTA_SPENT, TOO_FAST, FAILING, NO_UPLOADS, UNREADABLE, VIDEO_UNREADABLE, VIDEO_GONE)

@@ -157,6 +157,12 @@ def note_details(tx: Tx, asked: Sequence[tuple[str, str]], found: dict[str, Vide
         content.change(tx, item_id, gone if video is None else said_of(tx, video))
 
 
+def note_unreadable(tx: Tx, asked: Sequence[tuple[str, str]]) -> None:
+    """The answer about these could not be read: they are not asked about for ever, at a unit each time."""
+    for item_id, _ in asked:
+        content.change(tx, item_id, {"fetched_at": tx.now, "last_error_message": content_reasons.VIDEO_UNREADABLE})
+
+
 def refuse_gone(path: str) -> Invalid:
     """The refusal of a video that the source does not show."""
     return Invalid(

@@ -74,7 +74,8 @@ async def fetch_details(desk: Desk) -> bool:
         except Conflict:
             return False
         except Unreadable:
-            return True
+            await desk.db.write(content.note_unreadable, asked)
+            continue
         await desk.db.write(content.note_details, asked, found)
     return True
 
