@@ -61,6 +61,7 @@ nightly: browser ## The long sets: every test with more examples and looks, chao
 	@$(BIN)/python bench/chaos.py --schedules 200
 	@$(BIN)/python bench/chaos.py --schedules 200 --database postgresql
 	@$(BIN)/python bench/chaos.py --planted
+	@$(BIN)/python bench/quota_day.py
 	@$(BIN)/python -m bench.fuzz
 	@$(BIN)/python -m bench.soak
 	@$(BIN)/python bench/schedules.py

@@ -71,6 +71,13 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             (("time() - max by (job) (rackhand_job_success_timestamp_seconds)", "{{job}}"),),
             "s",
         ),
+        Panel(
+            "Units of the video source today",
+            (
+                ("max(rackhand_content_quota_spent_units)", "spent"),
+                ("max(rackhand_content_quota_left_units)", "left"),
+            ),
+        ),
     ),
     "Callbacks": (
         Panel("Events", ((f"sum by (verdict) (rate(rackhand_callback_events_total{_RATE}))", "{{verdict}}"),), "ops"),

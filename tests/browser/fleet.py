@@ -1,14 +1,18 @@
 """A fleet for the pages: two nodes, 30 phones, and runs in every state, with names that try to be more than text."""
 
+from dataclasses import replace
+
 from rackhand.core import reasons
 from rackhand.core.schedule import FiringState
 from rackhand.core.schema import parse
-from rackhand.engine import devices, notifications, postal, schedules
+from rackhand.core.video_answers import Channel, Upload, Video
+from rackhand.engine import channels, content, content_source, devices, notifications, postal, schedules
 from rackhand.engine.access import SYSTEM
 from rackhand.engine.fake import Lab
 from rackhand.engine.notifications import SealedAddress
 from rackhand.engine.postal import Outcome
 from rackhand.server.fake_site import Site
+from rackhand.store import content as rows
 from rackhand.store import deliveries, firings
 from rackhand.store.db import Tx
 from rackhand.store.firings import FiringRow
@@ -33,6 +37,22 @@ async def _furnish(lab: Lab) -> None:
     await _going_on(lab)
     await _planned(lab)
     await _told(lab)
+    await _videos(lab)
+
+
+async def _videos(lab: Lab) -> None:
+    """A source whose key nobody can open, a channel, and three videos: one is new, one is gone."""
+    await lab.db.write(content_source.change, SYSTEM, {"api_key": "k", "daily_units": 10_000}, "not sealed")
+    now = lab.clock.at
+    shown = Video("dQw4w9WgXcQ", HOSTILE, "UC1", "Lobby", 200_000, now - 9_000_000, None, False, "public", "none")
+    await lab.db.write(content.register, SYSTEM, shown.id, replace(shown, blocked=("DE", "KR")), ["lobby", "로비"])
+    gone = await lab.db.write(content.register, SYSTEM, "aaaaaaaaaaa", None, [])
+    await lab.db.write(content.note_details, [(gone.id, gone.video_id)], {})
+    channel = await lab.db.write(channels.register, SYSTEM, Channel("UC1", "Lobby channel", "@lobby", "UU1", 20_000))
+    upload = Upload("bbbbbbbbbbb", "Fresh from the lobby", now + 1, None)
+    await lab.db.write(
+        lambda tx: rows.add_new(tx, [content.new_row(tx, upload, channel.id, channel.title, channel.created_at)])
+    )
 
 
 def _gone(phone: ReportedDevice) -> ReportedDevice:

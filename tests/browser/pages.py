@@ -49,6 +49,9 @@ PAGES: dict[str, Address] = {
     "new schedule": lambda site: f"/schedules/new?playbook={playbook_named(site, 'Playback check')}",
     "notifications": _at("/settings/notifications"),
     "channel": lambda site: f"/settings/notifications/channels/{channel_named(site, 'Team chat')}",
+    "content": _at("/content"),
+    "channels": _at("/content/channels"),
+    "source": _at("/content/source"),
     "settings": _at("/settings"),
     "nodes": _at("/settings/nodes"),
     "users": _at("/settings/users"),
@@ -63,7 +66,7 @@ PAGES: dict[str, Address] = {
 LOGIN = "/login?next=/runs"
 EMPTY = (
     *("/", "/devices", "/devices?view=list", "/runs", "/commands", "/playbooks", "/playbooks/builder"),
-    *("/schedules", "/schedules/new", "/onboarding"),
+    *("/schedules", "/schedules/new", "/onboarding", "/content"),
 )
 """The pages that say something else before there is anything."""
 EMPTY_SETTINGS = ("/settings/nodes", "/settings/tokens", "/settings/notifications")

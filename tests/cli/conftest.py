@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from rackhand.cli.fake import BOOTSTRAP, Rig
 from rackhand.cli.main import app
+from rackhand.sim.video_site import VideoSite
 
 OWN = ("RACKHAND_SERVER", "RACKHAND_TOKEN", "RACKHAND_BOOTSTRAP_TOKEN", "RACKHAND_DATA", "RACKHAND_NODE_ID")
 Command = Callable[..., Result]
@@ -27,9 +28,17 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
 
 
 @pytest.fixture(scope="package")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+def site() -> Iterator[VideoSite]:
+    """The video source of the rig's server."""
+    with VideoSite() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def rig(tmp_path_factory: pytest.TempPathFactory, site: VideoSite) -> Iterator[Rig]:
     """A server, and node PC-01 with three simulated devices, for all stories of commands."""
-    place = Rig(tmp_path_factory.mktemp("commands"))
+    settings = {"RACKHAND_CONTENT_API_URL": site.api, "RACKHAND_OUTBOUND_ALLOW": "127.0.0.1"}
+    place = Rig(tmp_path_factory.mktemp("commands"), settings)
     try:
         place.start_server()
         sim = place.start_sim(3)

@@ -4,7 +4,7 @@ import string
 
 import pytest
 
-from rackhand.core import reasons, step_reasons
+from rackhand.core import content_reasons, reasons, step_reasons
 from rackhand.core.message import Message
 from rackhand.core.reasons import TEMPLATES, recognise
 
@@ -27,8 +27,8 @@ def test_each_reason_is_known_again(template: str) -> None:
 def test_every_reason_is_listed() -> None:
     own = {value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)}
 
-    assert own | set(step_reasons.TEMPLATES) == set(TEMPLATES)
-    assert len(TEMPLATES) == len(own) + len(step_reasons.TEMPLATES)
+    assert own | set(step_reasons.TEMPLATES) | set(content_reasons.TEMPLATES) == set(TEMPLATES)
+    assert len(TEMPLATES) == len(own) + len(step_reasons.TEMPLATES) + len(content_reasons.TEMPLATES)
 
 
 def test_a_reason_inside_a_reason_is_known_too() -> None:

@@ -102,6 +102,11 @@ CHANGES: tuple[tuple[str, str, Any, str], ...] = (
     ("DELETE", "/api/devices/1/quarantine", None, "device.end_quarantine"),
     ("POST", "/api/devices/3/release", {}, "device.release"),
     ("PUT", "/api/settings", {"policy": {"retry_count": 1}}, "settings.change"),
+    ("PUT", "/api/content/source", {"daily_units": 5000}, "content.source"),
+    ("POST", "/api/content", {"url": "https://youtu.be/dQw4w9WgXcQ"}, "content.register"),
+    ("PATCH", "/api/content/{content}", {"tags": ["lobby"]}, "content.change"),
+    ("DELETE", "/api/content/{content}", None, "content.archive"),
+    ("POST", "/api/content/{content}/restore", None, "content.restore"),
     ("POST", "/api/tokens", {"name": "CI", "role": "viewer"}, "token.issue"),
     ("DELETE", "/api/tokens/{token}", None, "token.revoke"),
     ("POST", "/api/users", {"name": "lee", "password": SECRET}, "user.create"),
@@ -125,6 +130,12 @@ _NOT_HERE = frozenset(
         "/api/devices/by-id/{device_id}",  # as PATCH /api/devices/{index}
         "/api/devices/conflicts/{conflict_id}/resolve",  # tests/engine
         "/api/users/me/password",  # tests/engine
+        "/api/content/preview",  # changes nothing
+        "/api/content/seen",  # tests/server/test_content.py, as all of channels, which need a source
+        "/api/content/{item_id}/seen",
+        "/api/channels",
+        "/api/channels/{channel_id}",
+        "/api/channels/{channel_id}/sync",
     }
 )
 

@@ -8,9 +8,11 @@ import pytest
 from rackhand.engine import login_links
 from rackhand.engine.sessions import hash_secret
 from rackhand.server import jobs
+from rackhand.server.content_desk import make_desk
 from rackhand.server.fake import ServerPlace
 from rackhand.server.jobs import JOBS, Job, Place
 from rackhand.server.settings import Settings
+from rackhand.server.vault import open_vault
 from rackhand.store.blobs import DirectoryBlobs
 from rackhand.store.db import Database, Tx
 from rackhand.store.fake import DatabasePlace
@@ -22,7 +24,9 @@ DAY_MS = 86_400_000
 
 def place_of(db: Database, folder: Path) -> Place:
     files, artifacts = DirectoryBlobs(folder / "files"), DirectoryBlobs(folder / "artifacts")
-    return Place(db, Settings(data=folder), files, artifacts, lambda _: None, lambda: False)
+    settings = Settings(data=folder)
+    desk = make_desk(db, settings, open_vault("", folder), artifacts)
+    return Place(db, settings, files, artifacts, lambda _: None, lambda: False, desk)
 
 
 class Counting:

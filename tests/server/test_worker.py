@@ -9,8 +9,10 @@ import pytest
 from procrastinate.exceptions import AlreadyEnqueued
 
 from rackhand.core.errors import Conflict
+from rackhand.server.content_desk import make_desk
 from rackhand.server.jobs import JOBS, Place
 from rackhand.server.settings import Settings
+from rackhand.server.vault import open_vault
 from rackhand.server.worker import cron_of, make_tasks, work
 from rackhand.store import queue
 from rackhand.store.blobs import DirectoryBlobs
@@ -24,7 +26,9 @@ OLD = f"UPDATE {queue.SCHEMA}.procrastinate_workers SET last_heartbeat = now() -
 
 def app_on(db: Database, url: str, folder: Path) -> procrastinate.App:
     blobs = DirectoryBlobs(folder)
-    place = Place(db, Settings(data=folder), blobs, blobs, lambda _: None, lambda: False)
+    settings = Settings(data=folder)
+    desk = make_desk(db, settings, open_vault("", folder), blobs)
+    place = Place(db, settings, blobs, blobs, lambda _: None, lambda: False, desk)
     app = procrastinate.App(connector=queue.make_connector(url))
     make_tasks(app, place)
     app.periodic_registry.periodic_tasks.clear()  # these stories defer for themselves, at times of their own
@@ -73,7 +77,8 @@ def test_what_a_dead_worker_left_is_cleared_away(database: DatabasePlace, tmp_pa
                 await app.connector.execute_query_async(OLD)
                 await app.tasks["rackhand.clear"].defer_async(timestamp=0)
                 await work_off(app)
-                assert list(await app.job_manager.list_jobs_async()) == []
+                left = {job.task_name for job in await app.job_manager.list_jobs_async()}
+                assert not left & {"rackhand.history", "rackhand.clear"}, "short beats may have begun another one"
 
     asyncio.run(story())
 
@@ -113,7 +118,7 @@ def test_addresses_are_written_as_libpq_wants_them(url: str, conninfo: str) -> N
 def test_every_job_is_a_periodic_task() -> None:
     nobody: Any = None
     app = procrastinate.App(connector=queue.make_connector("postgresql:///nothing"))
-    make_tasks(app, Place(nobody, Settings(), nobody, nobody, nobody, nobody))
+    make_tasks(app, Place(nobody, Settings(), nobody, nobody, nobody, nobody, nobody))
 
     assert {name for name, _ in app.periodic_registry.periodic_tasks} == {
         "rackhand.clear",

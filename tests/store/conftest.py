@@ -7,9 +7,13 @@ import pytest
 
 from rackhand.core.lease import Periods
 from rackhand.core.schema import parse
+from rackhand.core.video_answers import Channel
 from rackhand.engine import (
     accounts,
     artifacts,
+    channels,
+    content,
+    content_source,
     files,
     firing,
     happenings,
@@ -29,7 +33,7 @@ from rackhand.engine.fake import Lab, phone
 from rackhand.engine.idempotency import Claim
 from rackhand.engine.identities import Identity
 from rackhand.engine.notifications import SealedAddress
-from rackhand.store import audit, jobs, run_secrets
+from rackhand.store import audit, jobs, run_secrets, source
 from rackhand.store.backup import Place
 from rackhand.store.fake import FakeClock
 from rackhand.store.run_secrets import Sealed
@@ -63,6 +67,7 @@ def live() -> Live:
         await told(lab)
         await scheduled(lab)
         await lab.db.write(jobs.take, "history", 7, "here:1")
+        await videos(lab)
 
     return story
 
@@ -79,6 +84,15 @@ async def people(lab: Lab) -> None:
     claim = Claim("kim POST /api/runs", "key", "hash")
     await lab.db.write(idempotency.begin, claim)
     await lab.db.write(idempotency.finish, claim, 201, '{"id": "…"}'.encode())
+
+
+async def videos(lab: Lab) -> None:
+    """A source with a key, of which a little was spent, a channel and a video."""
+    await lab.db.write(content_source.change, SYSTEM, {"api_key": "k", "daily_units": 500}, "sealed")
+    await lab.db.write(content_source.reserve, False)
+    await lab.db.write(source.keep_answer, "videos?id=dQw4w9WgXcQ", "etag", '{"items": []}')
+    await lab.db.write(channels.register, SYSTEM, Channel("UC1", "채널", "@lab", "UU1", 20))
+    await lab.db.write(content.register, SYSTEM, "dQw4w9WgXcQ", None, ["로비"])
 
 
 async def runs(lab: Lab, place: Place) -> None:

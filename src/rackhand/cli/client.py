@@ -65,6 +65,9 @@ class Client:
     def post(self, path: str, body: Any = None) -> Any:
         return self._json("POST", path, body={} if body is None else body)
 
+    def put(self, path: str, body: Any) -> Any:
+        return self._json("PUT", path, body=body)
+
     def patch(self, path: str, body: Any) -> Any:
         return self._json("PATCH", path, body=body)
 

@@ -5,6 +5,8 @@ import typer
 from rackhand import __version__
 from rackhand.cli.agent import app as agent
 from rackhand.cli.backup import backup, restore
+from rackhand.cli.channels import app as channels
+from rackhand.cli.content import app as content
 from rackhand.cli.db import app as db
 from rackhand.cli.demo import demo
 from rackhand.cli.devices import app as devices
@@ -49,6 +51,8 @@ app.add_typer(runs, name="runs")
 app.add_typer(devices, name="devices")
 app.add_typer(nodes, name="nodes")
 app.add_typer(playbooks, name="playbooks")
+app.add_typer(content, name="content")
+app.add_typer(channels, name="channels")
 app.add_typer(presets, name="presets")
 app.add_typer(schedules, name="schedules")
 app.add_typer(notifications, name="notifications")

@@ -30,6 +30,7 @@ def run(
     concurrency: Annotated[int | None, typer.Option(min=1, max=1000, help="Devices at once, per node")] = None,
     policy: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, such as timeout_ms=60000; repeat")] = None,
     param: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for {{ params.KEY }}; repeat")] = None,
+    content: Annotated[str | None, typer.Option(help="Id of a registered video, for {{ params.content.url }}")] = None,
     secret: Annotated[
         list[str] | None,
         typer.Option(help="NAME of {{ secrets.NAME }}; its value is in RACKHAND_SECRET_NAME, or is asked for; repeat"),
@@ -50,7 +51,8 @@ def run(
             body["secrets"] = read_secrets(secret, os.environ)
         if policy or concurrency is not None:
             body["policy"] = read_policy(policy or [], concurrency)
-        body |= {key: value for key, value in (("seed", seed), ("title", title)) if value is not None}
+        given = {"seed": seed, "title": title, "content": content}
+        body |= {key: value for key, value in given.items() if value is not None}
         body |= waves_of(rollout, max_failed_ratio, is_auto=is_auto)
         client = connect(server, token)
         body["playbook_id"] = find_playbook(client, playbook)

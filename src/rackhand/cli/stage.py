@@ -18,6 +18,7 @@ from rackhand.cli.children import Child
 from rackhand.core.errors import Conflict
 from rackhand.sim.faults import SILENT, UNREACHABLE
 from rackhand.sim.scenario import load_scenario
+from rackhand.sim.video_site import VideoSite
 
 START_S = 60.0
 AGENTS_S = 2.5
@@ -48,6 +49,9 @@ class Stage:
         self._environment = {name: value for name, value in environment.items() if name not in (*OURS, *SECRETS)}
         self._environment["RACKHAND_AGENT_DRAIN_MS"] = "1"  # a demo ends within seconds
         self._environment["ADB_USB"] = "0"  # no adb server of a demo looks at real phones
+        self.videos = VideoSite()
+        self._environment["RACKHAND_CONTENT_API_URL"] = self.videos.api
+        self._environment["RACKHAND_OUTBOUND_ALLOW"] = "127.0.0.1"  # where the simulated video source is
         self.token = secrets.token_urlsafe(32)
         self.url = ""
         self.login = ""
@@ -67,6 +71,7 @@ class Stage:
     def open(self) -> None:
         """Start server and devices; returns when both answer."""
         cast = self._cast
+        self.videos.__enter__()
         data = str(cast.folder / "server")
         server = self._start(
             "server", ["serve", "--port", str(cast.port), "--data", data], RACKHAND_BOOTSTRAP_TOKEN=self.token
@@ -113,6 +118,7 @@ class Stage:
             child.ask_to_end()
         for child in (*self._others, *self._agents):
             child.await_end(began_at + ALL_S)
+        self.videos.__exit__()
 
 
 def free_port() -> int:

@@ -7,7 +7,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from rackhand.cli.stage import Cast, Stage, expected_counts, first_free_port, ma
 from rackhand.core.errors import Conflict
 from rackhand.sim.faults import UNREACHABLE
 from rackhand.sim.scenario import load_scenario
+from rackhand.sim.video_site import KEY
 
 PRESET = "Health sweep"
 POLL_S = 0.25
@@ -131,10 +132,23 @@ def _tell(stage: Stage, cast: Cast, wish: Wish) -> bool:
     _await_devices(stage, client, cast)
     _start_scenario(stage, client)
     run, duration_s = _run(stage, client, cast, wish)
+    if not wish.is_once:
+        _offer_videos(stage, client)
     expected = expected_counts(cast.scenario, cast.devices)
     is_right = matches(run["counts"], expected)
     _report(stage, run, duration_s, wish, is_right)
     return is_right
+
+
+def _offer_videos(stage: Stage, client: Client) -> None:
+    """Two simulated channels with videos, for the pages of content."""
+    now = time.time_ns() // 1_000_000
+    for name, uploads in (("kiosk", 12), ("signage", 60)):
+        stage.videos.channel(name, uploads, latest_at=now - 3_600_000, every_ms=32_400_000)
+    client.put("/api/content/source", {"api_key": KEY})
+    for name in ("kiosk", "signage"):
+        with suppress(Conflict):  # a kept data folder knows it
+            client.post("/api/channels", {"channel": f"@{name}"})
 
 
 def _enrol(client: Client, node_id: str) -> str:

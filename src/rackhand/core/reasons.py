@@ -7,7 +7,7 @@ database is made by `template.format(...)`.
 
 import re
 
-from rackhand.core import step_reasons
+from rackhand.core import content_reasons, step_reasons
 from rackhand.core.message import Message, word
 
 OFFLINE = "offline"
@@ -67,6 +67,7 @@ TEMPLATES = (
     *(TIME_MISSED, TIMES_MISSED, RUN_UNDER_WAY, ONE_WAITS, WAITS_FOR_RUN, PAUSED_MEANWHILE),
     *(SENT_ANSWERED, SENT_UNANSWERED, SENT_OTHER_KEY, SENT_SWITCHED_OFF, SENT_DIED),
     *(SENT_NOWHERE, LEFT_OUT, AT_ITS_TURN, QUARANTINED),
+    *content_reasons.TEMPLATES,
     *step_reasons.TEMPLATES,
 )
 """Those that hold another reason come last, the outermost first."""

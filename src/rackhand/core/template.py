@@ -13,7 +13,9 @@ from rackhand.core.schema import pointer
 
 FACTS = ("device.index", "device.label", "run.id")
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z0-9_.-]{1,100})\s*\}\}")
-_GIVEN = re.compile(r"(params|secrets)\.[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+CONTENT = ("content.id", "content.title", "content.url", "content.video_id")
+"""Parameters that a run has of the video that it names; nobody else may set them."""
+_GIVEN = re.compile(rf"(params|secrets)\.[A-Za-z_][A-Za-z0-9_]{{0,63}}|params\.({'|'.join(CONTENT)})", re.ASCII)
 PARAM_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from rackhand.core.clock import Millis
 from rackhand.core.happenings import Found, Happening
+from rackhand.core.quota import quota_day
+from rackhand.engine import content_source
+from rackhand.store import content, source
 from rackhand.store.db import Tx
 
 Source = Callable[[Tx, Millis], Iterable[Found]]
-SOURCES: tuple[Source, ...] = ()
 LOW_PERCENT = 10
 
 
@@ -45,3 +47,16 @@ def of_quota(quota: Quota, now: Millis) -> Iterable[Found]:
     if quota.budget > 0 and quota.left * 100 < quota.budget * LOW_PERCENT:
         values = {"left": quota.left, "budget": quota.budget}
         yield Found(Happening.QUOTA_LOW, quota.day, now, "content:quota", "/content", values)
+
+
+def _new_videos(tx: Tx, since_ms: Millis) -> Iterable[Found]:
+    for row in content.new_videos(tx, since_ms):
+        yield of_video(Video(row.id, row.title, row.channel_title, row.created_at))
+
+
+def _low_quota(tx: Tx, _since_ms: Millis) -> Iterable[Found]:
+    quota = Quota(quota_day(tx.now), content_source.quota_left(tx), source.read(tx).daily_units)
+    return of_quota(quota, tx.now)
+
+
+SOURCES: tuple[Source, ...] = (_new_videos, _low_quota)

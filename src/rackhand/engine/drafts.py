@@ -28,7 +28,7 @@ _NO_TEXT = Text(max=200)
 _STEP = Record({**STEP.fields, "copy_of": Field(_ID, None)})
 _STEPS = ListOf(_STEP, min=1, max=MAX_STEPS)
 _BASE: dict[str, Any] = {"playbook_id": Field(_ID, None), "revision": Field(Integer(1, 1_000_000), None)}
-_RUN_FIELDS = ("target", "params", "secrets", "policy", "seed", "rollout")
+_RUN_FIELDS = ("target", "params", "content", "secrets", "policy", "seed", "rollout")
 _RUN = Record({name: RUN_REQUEST.fields[name] for name in _RUN_FIELDS})
 SAVE = Record({**_BASE, "title": Text(min=1, max=200), "steps": _STEPS})
 RUN = Record({**_BASE, "title": Field(_NO_TEXT, ""), "steps": _STEPS, "run": _RUN})

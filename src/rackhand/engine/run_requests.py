@@ -12,7 +12,7 @@ from rackhand.core.policy import POLICY_CHANGES, Policy
 from rackhand.core.rollout import ROLLOUT_REQUEST
 from rackhand.core.schema import Field, Integer, Record, Text
 from rackhand.core.target import TARGET
-from rackhand.engine import playbooks, preferences
+from rackhand.engine import content, playbooks, preferences
 from rackhand.store.db import Tx
 
 _ID = Text(min=1, max=64)
@@ -24,6 +24,7 @@ RUN_REQUEST = Record(
         "title": Field(Text(min=1, max=200), None),
         "target": TARGET,
         "params": Field(RUN_PARAMS, {}),
+        "content": Field(_ID, None),
         "secrets": Field(RUN_SECRETS, {}),
         "policy": Field(POLICY_CHANGES, None),
         "seed": Field(Integer(0, dice.MAX_SEED), None),
@@ -59,7 +60,10 @@ def resolve(tx: Tx, request: dict[str, Any], ready: Sequence[Step] | None = None
         errors.append(FieldError("/playbook_id", "give either playbook_id or steps, and not both"))
         raise Invalid(errors)
     title, revision, steps = _steps_of(tx, request, errors) if ready is None else (_adhoc_title(ready), None, ready)
-    given_names = {f"params.{name}" for name in request["params"]} | {f"secrets.{name}" for name in request["secrets"]}
+    params = request["params"]
+    if request["content"] is not None:
+        params = params | content.run_params(tx, request["content"], "/content")
+    given_names = {f"params.{name}" for name in params} | {f"secrets.{name}" for name in request["secrets"]}
     for i, step in enumerate(steps):
         template.check(step.params, f"/steps/{i}/params", errors, given_names)
     if errors:
@@ -71,7 +75,7 @@ def resolve(tx: Tx, request: dict[str, Any], ready: Sequence[Step] | None = None
         playbook_revision=revision,
         steps=tuple(steps),
         target={key: value for key, value in request["target"].items() if value is not None},
-        params=request["params"],
+        params=params,
         policy=Policy.of(preferences.default_policy(tx).as_json() | given),
         seed=request["seed"],
         rollout=request["rollout"],

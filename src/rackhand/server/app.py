@@ -19,6 +19,8 @@ from rackhand.server.api import (
     artifacts,
     audit,
     catalog,
+    channels,
+    content,
     dashboard,
     devices,
     files,
@@ -38,6 +40,7 @@ from rackhand.server.api import settings as workspace_settings
 from rackhand.server.attempts import Attempts
 from rackhand.server.auth import authorise, require_declared
 from rackhand.server.background import Ticker
+from rackhand.server.content_desk import make_desk
 from rackhand.server.contract import PUBLIC, Content, Response, answer, operation
 from rackhand.server.courier import Courier
 from rackhand.server.disks import Disks
@@ -77,6 +80,8 @@ MODULES = (
     work,
     users,
     wheel,
+    content,
+    channels,
     *WEB_MODULES,
 )
 """Each has `handlers`."""
@@ -139,6 +144,8 @@ def _make_room(database: Database, settings: Settings) -> Parts:
         swept = await database.write(sweep, periods)
         wakeups.wake_all(swept.wake)
 
+    artifacts = make_blobs(settings.storage_url, settings.data, "artifacts")
+    vault = open_vault(settings.secret_key, settings.data)
     return Parts(
         db=database,
         settings=settings,
@@ -147,7 +154,7 @@ def _make_room(database: Database, settings: Settings) -> Parts:
         hints=hints,
         metrics=metrics,
         files=make_blobs(settings.storage_url, settings.data, "files"),
-        artifacts=make_blobs(settings.storage_url, settings.data, "artifacts"),
+        artifacts=artifacts,
         ticker=Ticker(tick, periods.sweep_ms, metrics),
         callbacks=CallbackWriter(database, periods, wakeups.wake, settings.callback_queue),
         attempts=Attempts(),
@@ -155,6 +162,7 @@ def _make_room(database: Database, settings: Settings) -> Parts:
         vault=vault,
         provider=Provider(settings),
         courier=Courier.of(database, settings, vault),
+        desk=make_desk(database, settings, vault, artifacts),
     )
 
 
@@ -163,8 +171,17 @@ async def _background(app: Litestar) -> AsyncIterator[None]:
     """The work of a server beside its answers, from start to end."""
     room = room_of(app)
     wakeups = room.wakeups
-    blobs = (room.files, room.artifacts)
-    place = Place(room.db, room.settings, *blobs, wakeups.wake_all, lambda: wakeups.is_closed, room.disks, room.courier)
+    place = Place(
+        db=room.db,
+        settings=room.settings,
+        files=room.files,
+        artifacts=room.artifacts,
+        wake=wakeups.wake_all,
+        is_closing=lambda: wakeups.is_closed,
+        desk=room.desk,
+        disks=room.disks,
+        courier=room.courier,
+    )
     await room.callbacks.start()
     if room.hints is not None:
         room.hints.start()

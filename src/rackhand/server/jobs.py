@@ -14,8 +14,9 @@ from functools import partial
 import structlog
 
 from rackhand.engine import idempotency
-from rackhand.server import clockwork
+from rackhand.server import channel_sync, clockwork
 from rackhand.server.background import Ticker
+from rackhand.server.content_desk import Desk
 from rackhand.server.courier import Courier
 from rackhand.server.disks import Disks
 from rackhand.server.retention import remove_old
@@ -25,7 +26,9 @@ from rackhand.store.blobs import BlobStore
 from rackhand.store.db import Database, Tx
 
 _log = structlog.get_logger("rackhand.jobs")
-HOUR_MS = 3_600_000
+MINUTE_MS, HOUR_MS = 60_000, 3_600_000
+CHANNEL_BEAT_MS = 15_000
+"""A channel that is due waits no longer than this; a pass without one is one statement."""
 BROKEN_OFF_S = 86_400.0
 """An upload of which nothing came for so long is over."""
 
@@ -40,6 +43,7 @@ class Place:
     artifacts: BlobStore
     wake: Callable[[Iterable[str]], None]
     is_closing: Callable[[], bool]
+    desk: Desk
     disks: Disks | None = None
     courier: Courier | None = None
     holder: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
@@ -86,6 +90,26 @@ async def _notices(place: Place) -> None:
         await clockwork.tell(place.db, place.courier)
 
 
+async def _channels(place: Place) -> None:
+    await channel_sync.sync_channels(place.desk, place.is_closing)
+
+
+async def _thumbnails(place: Place) -> None:
+    await channel_sync.fetch_thumbnails(place.desk, place.is_closing)
+
+
+async def _content(place: Place) -> None:
+    await channel_sync.tidy(place.desk)
+
+
+def _channel_beat(_: Settings) -> int:
+    return CHANNEL_BEAT_MS
+
+
+def _every_minute(_: Settings) -> int:
+    return MINUTE_MS
+
+
 def _hourly(_: Settings) -> int:
     return HOUR_MS
 
@@ -97,6 +121,9 @@ JOBS = (
     Job("sessions", "Forgets logins and one-time links that ran out", _hourly, _sessions),
     Job("answers", "Forgets answers kept for an Idempotency-Key for longer than a day", _hourly, _answers),
     Job("uploads", "Removes the pieces of uploads that broke off", _hourly, _uploads),
+    Job("channels", "Looks for new videos in the channels that are due", _channel_beat, _channels),
+    Job("thumbnails", "Fetches the thumbnails of videos", _every_minute, _thumbnails),
+    Job("content", "Forgets kept answers of the video source, and the oldest videos of channels", _hourly, _content),
 )
 
 

@@ -61,6 +61,12 @@ class Metrics:
         self.job_success = Gauge(
             "rackhand_job_success_timestamp_seconds", "Last good end of a background job", ["job"], registry=own
         )
+        self.quota_left = Gauge(
+            "rackhand_content_quota_left_units", "The fleet's units left of today's budget of the source", registry=own
+        )
+        self.quota_spent = Gauge(
+            "rackhand_content_quota_spent_units", "The fleet's units spent of today's budget", registry=own
+        )
         self.build = Gauge("rackhand_build_info", "Version of this server", ["version"], registry=own)
         self.build.labels(__version__).set(1)
 
@@ -69,6 +75,8 @@ class Metrics:
         self.nodes.set(found.nodes)
         self.nodes_online.set(found.nodes_online)
         self.artifacts.set(found.artifacts_pending)
+        self.quota_left.set(found.quota_left)
+        self.quota_spent.set(found.quota_spent)
         for name, succeeded_at in found.jobs.items():
             self.job_success.labels(name).set(succeeded_at / 1000)
         for gauge, counts in (

@@ -11,6 +11,7 @@ from rackhand.engine.callbacks import CallbackWriter
 from rackhand.engine.runs import Created
 from rackhand.server.attempts import Attempts
 from rackhand.server.background import Ticker
+from rackhand.server.content_desk import Desk
 from rackhand.server.courier import Courier
 from rackhand.server.disks import Disks
 from rackhand.server.metrics import Metrics
@@ -29,7 +30,7 @@ P = ParamSpec("P")
 @dataclass(frozen=True, slots=True)
 class Parts:
     """One server's database, settings, long-poll hub, line to other servers, metrics, stores of contents, logins,
-    disks, vault, provider, courier."""
+    disks, vault, provider, courier, desk of content."""
 
     db: Database
     settings: Settings
@@ -46,6 +47,7 @@ class Parts:
     vault: Vault
     provider: Provider
     courier: Courier
+    desk: Desk
 
     async def begin(
         self, use_case: Callable[Concatenate[Tx, P], Created], /, *args: P.args, **kwargs: P.kwargs

@@ -85,6 +85,13 @@ def _public(value: Any) -> str:
     return str(value).rstrip("/")
 
 
+def _address(value: Any) -> str:
+    parts = urlsplit(_text(value))
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an http or https address")
+    return str(value)
+
+
 def _roles(value: Any) -> tuple[str, ...]:
     pairs = value.split(",") if isinstance(value, str) else value
     found = tuple(pair.strip() for pair in pairs if pair.strip())
@@ -148,7 +155,8 @@ class Settings:
     secret_key: str = field(
         default="",
         metadata=_about(
-            _bootstrap, "Seals the secrets of runs; the same for all replicas; empty: a file in the data folder"
+            _bootstrap,
+            "Seals secrets of runs and API keys; the same for all replicas; empty: a file in the data folder",
         ),
     )
     oidc_issuer: str = field(
@@ -178,6 +186,10 @@ class Settings:
     public_url: str = field(
         default="",
         metadata=_about(_public, "Address that people open this server at, for links in messages; empty: no links"),
+    )
+    content_api_url: str = field(
+        default="https://www.googleapis.com/youtube/v3",
+        metadata=_about(_address, "Address of the video source's Data API v3, without the name of an endpoint"),
     )
     log_format: str = field(default="text", metadata=_about(_log_format, "text or json"))
     traces: bool = field(

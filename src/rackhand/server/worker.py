@@ -14,6 +14,7 @@ from procrastinate.jobs import Status
 
 from rackhand.core.errors import Conflict
 from rackhand.server import jobs
+from rackhand.server.content_desk import make_desk
 from rackhand.server.courier import Courier
 from rackhand.server.disks import Disks
 from rackhand.server.jobs import JOBS, Job, Place
@@ -77,9 +78,19 @@ async def work(settings: Settings, ready: Callable[[], None]) -> None:
         hints = database.hints(wakeups)
         wakeups.connect(hints)
         files, artifacts = (make_blobs(settings.storage_url, settings.data, kind) for kind in ("files", "artifacts"))
-        courier = Courier.of(database, settings, open_vault(settings.secret_key, settings.data))
-        disks = Disks({"data": settings.data}, settings.min_free_mb)
-        place = Place(database, settings, files, artifacts, wakeups.wake_all, lambda: False, disks, courier)
+        vault = open_vault(settings.secret_key, settings.data)
+        courier = Courier.of(database, settings, vault)
+        place = Place(
+            db=database,
+            settings=settings,
+            files=files,
+            artifacts=artifacts,
+            wake=wakeups.wake_all,
+            is_closing=lambda: False,
+            desk=make_desk(database, settings, vault, artifacts),
+            disks=Disks({"data": settings.data}, settings.min_free_mb),
+            courier=courier,
+        )
         app = procrastinate.App(connector=queue.make_connector(url))
         make_tasks(app, place)
         if hints is not None:

@@ -13,14 +13,13 @@ from rackhand.store.tables_access import (
     users,
 )
 from rackhand.store.tables_catalog import (
-    channels,
     command_assets,
-    content_items,
     files,
     playbook_revisions,
     playbooks,
     saved_targets,
 )
+from rackhand.store.tables_content import channels, content_items, content_sources, quota_days, source_answers
 from rackhand.store.tables_health import device_events, device_health, hub_incidents
 from rackhand.store.tables_inventory import (
     DEFAULT_WORKSPACE,
@@ -62,6 +61,7 @@ __all__ = [
     "channels",
     "command_assets",
     "content_items",
+    "content_sources",
     "deliveries",
     "device_conflicts",
     "device_events",
@@ -84,6 +84,7 @@ __all__ = [
     "notification_rules",
     "playbook_revisions",
     "playbooks",
+    "quota_days",
     "run_device_states",
     "run_secrets",
     "run_steps",
@@ -94,6 +95,7 @@ __all__ = [
     "schedule_secrets",
     "schedules",
     "sessions",
+    "source_answers",
     "sweeps",
     "unidentified_transports",
     "users",

@@ -1,6 +1,6 @@
-"""Tables of what people prepare: assets, files, playbooks, targets, content. Nothing here was executed."""
+"""Tables of what people prepare: assets, files, playbooks, targets. Nothing here was executed."""
 
-from sqlalchemy import BigInteger, Boolean, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Integer, Table, Text
 
 from rackhand.store.metadata import (
     JsonText,
@@ -101,47 +101,4 @@ saved_targets = Table(
     required("created_at", Time, "when it was saved"),
     to_workspace(),
     comment="targets saved by name",
-)
-
-channels = Table(
-    "channels",
-    metadata,
-    workspace(),
-    key("id", Text, "UUIDv7"),
-    required("external_id", Text, "id at the source"),
-    required("title", Text, "as the source says"),
-    optional("uploads_id", Text, "the playlist of its uploads"),
-    optional("etag", Text, "of the last answer"),
-    required("is_enabled", Boolean, "whether it is synchronised", "true"),
-    optional("next_sync_at", Time, "next due time"),
-    optional("last_sync_at", Time, "last good one"),
-    optional("last_error_message", Text, "why the last one failed"),
-    required("created_at", Time, "when it was registered"),
-    to_workspace(),
-    UniqueConstraint("workspace_id", "external_id"),
-    index("ix_channels_due", "next_sync_at", where="is_enabled"),
-    comment="channels whose uploads are listed",
-)
-
-content_items = Table(
-    "content_items",
-    metadata,
-    workspace(),
-    key("id", Text, "UUIDv7"),
-    required("external_id", Text, "id at the source"),
-    required("url", Text, "where it can be opened"),
-    optional("channel_id", Text, "NULL: registered by hand, or its channel is gone"),
-    optional("title", Text, "as the source says"),
-    optional("duration_ms", BigInteger, "length"),
-    optional("thumbnail_url", Text, "as the source says"),
-    optional("published_at", Time, "as the source says"),
-    optional("fetched_at", Time, "when the preview was read"),
-    optional("etag", Text, "of the last answer"),
-    optional("last_error_message", Text, "why there is no preview"),
-    required("created_at", Time, "when it was registered"),
-    to_workspace(),
-    belongs_to("channels", ("channel_id",)),
-    UniqueConstraint("workspace_id", "external_id"),
-    index("ix_content_items_list", "created_at", "id"),
-    comment="registered media with their preview",
 )

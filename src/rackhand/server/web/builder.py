@@ -15,9 +15,10 @@ from rackhand.core.errors import Invalid, NotFound
 from rackhand.core.masking import MASK
 from rackhand.core.schema import Field, Integer, Text, parse
 from rackhand.core.target import format_indexes
-from rackhand.engine import catalog, drafts, enrolment
+from rackhand.engine import catalog, content, drafts, enrolment
 from rackhand.engine.access import Role
 from rackhand.engine.catalog import AssetView
+from rackhand.engine.content import ContentView
 from rackhand.engine.drafts import Known
 from rackhand.engine.enrolment import NodeView
 from rackhand.engine.runs import ExclusionView, ExpectedStep, PlanView
@@ -39,6 +40,7 @@ ON_FAILURE = {
     "stop_run": N_("Stop the whole run"),
 }
 _MOST_ASSETS = 500
+_MOST_VIDEOS = 100
 _SUMMARY = 120
 
 
@@ -101,6 +103,7 @@ class BuilderView:
     rows: tuple[Row, ...]
     assets: tuple[AssetView, ...]
     nodes: tuple[NodeView, ...]
+    videos: tuple[ContentView, ...] = ()
     plan: Plan | None = None
     on_failure: Mapping[str, str] = field(default_factory=lambda: ON_FAILURE)
 
@@ -128,7 +131,7 @@ class BuilderView:
 
 def values_of(draft: Draft) -> tuple[tuple[str, str], ...]:
     own = template.names_of([below(step, "params") for step in draft.steps], "params")
-    return tuple((name, text_at(draft.run, "params", name)) for name in own)
+    return tuple((name, text_at(draft.run, "params", name)) for name in own if name not in template.CONTENT)
 
 
 def secrets_of(draft: Draft) -> tuple[str, ...]:
@@ -138,13 +141,17 @@ def secrets_of(draft: Draft) -> tuple[str, ...]:
 
 async def load(room: Room, request: Request, draft: Draft | None = None, plan: Plan | None = None) -> BuilderView:
     """The builder of a page: of `draft`, else of the playbook that the address names (`?playbook=<id>`), else empty."""
-    return await room.db.read(_load, request.query_params.get("playbook"), draft, plan)
+    named = (request.query_params.get("playbook"), request.query_params.get("content"))
+    return await room.db.read(_load, *named, draft, plan)
 
 
-def _load(tx: Tx, playbook_id: str | None, draft: Draft | None, plan: Plan | None) -> BuilderView:
+def _load(
+    tx: Tx, playbook_id: str | None, content_id: str | None, draft: Draft | None, plan: Plan | None
+) -> BuilderView:
     known = drafts.load_known(tx, playbook_id, None, ()) if draft is None else _known(tx, draft)
     if draft is None:
         draft = Draft() if known.base is None else drafted.of_revision(known.base)
+        draft.run |= {"content": content_id[:64]} if content_id else {}
     query = {"limit": _MOST_ASSETS, "cursor": None, "q": None, "folder": None, "kind": None}
     return BuilderView(
         draft=draft,
@@ -152,8 +159,21 @@ def _load(tx: Tx, playbook_id: str | None, draft: Draft | None, plan: Plan | Non
         rows=_rows(draft.steps, known, plan),
         assets=catalog.list_assets(tx, query).items,
         nodes=tuple(enrolment.list_nodes(tx).items),
+        videos=_videos(tx, text_at(draft.run, "content")),
         plan=plan,
     )
+
+
+def _videos(tx: Tx, chosen: str) -> tuple[ContentView, ...]:
+    """The newest videos, and the chosen one."""
+    query: dict[str, Any] = {"limit": _MOST_VIDEOS, "cursor": None, "q": None, "tag": None, "channel": None}
+    found = content.list_content(tx, query | {"is_new": False, "is_archived": False}).items
+    if not chosen or any(video.id == chosen for video in found):
+        return found
+    try:
+        return (content.get(tx, chosen[:64]), *found)
+    except NotFound:
+        return found
 
 
 def _known(tx: Tx, draft: Draft, more: Iterable[str] = ()) -> Known:
@@ -267,7 +287,10 @@ async def show(room: Room, request: Request, draft: Draft, plan: Plan | None = N
     return render(request, "builder/builder.html" if is_fragment(request) else PAGE, builder=view)
 
 
-@get("/playbooks/builder", **page(role=Role.VIEWER, query={"playbook": Field(Text(1, 64), None)}))
+_NAMED = {"playbook": Field(Text(1, 64), None), "content": Field(Text(1, 64), None)}
+
+
+@get("/playbooks/builder", **page(role=Role.VIEWER, query=_NAMED))
 async def alone(request: Request, room: Room) -> Response:
     """The builder on a page of its own, for narrow screens."""
     return render(request, PAGE, builder=await load(room, request))

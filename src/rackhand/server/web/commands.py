@@ -26,6 +26,7 @@ QUERY = {
     "is_archived": Field(Boolean(), False),
     "cursor": Field(Text(1, 500), None),
     "playbook": Field(Text(1, 64), None),
+    "content": Field(Text(1, 64), None),
     "revision": Field(Integer(1, 1_000_000), None),
 }
 

@@ -201,6 +201,8 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
     params = {name: text for name, text in below(run, "params").items() if isinstance(text, str)}
     secrets = {name: text for name, text in below(run, "secrets").items() if isinstance(text, str) and text}
     body: dict[str, Any] = {"target": _target(below(run, "target")), "params": params, "secrets": secrets}
+    if text_at(run, "content"):
+        body["content"] = text_at(run, "content")
     policy = _policy(below(run, "policy"))
     if policy:
         body["policy"] = policy

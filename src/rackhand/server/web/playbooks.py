@@ -1,7 +1,7 @@
 """Saved playbooks: what the builder saves and runs, the list, one playbook with its revisions, and YAML."""
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from litestar import get, post
 from litestar.params import FromPath
@@ -19,7 +19,7 @@ from rackhand.server.room import Room
 from rackhand.server.web import builder
 from rackhand.server.web import draft as drafted
 from rackhand.server.web.builder import ON_FAILURE, read_draft
-from rackhand.server.web.draft import EDITS, Draft
+from rackhand.server.web.draft import EDITS, Draft, text_at
 from rackhand.server.web.forms import typed, uploads
 from rackhand.server.web.language import gettext_noop as N_
 from rackhand.server.web.language import locale_of, localised
@@ -60,7 +60,9 @@ async def _save(request: Request, room: Room, draft: Draft) -> Response:
     body = parse(drafts.SAVE, drafted.save_body(draft, await builder.known_of(room, draft)))
     saved = await room.db.write(drafts.save, actor_of(request), body)
     said = say(request, N_("Saved as revision {n}."), n=saved.revision)
-    return redirect(request, f"/commands?playbook={saved.id}", said)
+    video = text_at(draft.run, "content")
+    kept = f"&content={quote(video[:64])}" if video else ""  # a chosen video is of the run, and not of the playbook
+    return redirect(request, f"/commands?playbook={saved.id}{kept}", said)
 
 
 async def _run(request: Request, room: Room, draft: Draft) -> Response:

@@ -3,8 +3,10 @@
 from rackhand.server.web import (
     assets,
     builder,
+    channels,
     command,
     commands,
+    content,
     dashboard,
     device,
     device_run,
@@ -48,4 +50,6 @@ MODULES = (
     builder,
     commands,
     command,
+    content,
+    channels,
 )

@@ -10,7 +10,7 @@ from alembic import op
 from rackhand.store.ddl import split
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 _SQL_DIR = Path(__file__).parent.parent / "sql"
 
