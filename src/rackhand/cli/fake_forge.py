@@ -7,6 +7,7 @@ A client connects once per child and sends a JSON object `{program, words, envir
 (standard input, output, error). Answers: the child's pid, and its exit code when it has ended (negative: the signal).
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -14,6 +15,7 @@ import os
 import platform
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -122,11 +124,19 @@ class Forge:
             else:
                 return line
 
+    def close(self) -> None:
+        """End the forge; its children end by their own leashes."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+        shutil.rmtree(self._path.parent, ignore_errors=True)
+
 
 def forge() -> Forge:
     """The one of this process."""
     if not _here:
         _here.append(Forge())
+        atexit.register(_here[0].close)
     return _here[0]
 
 

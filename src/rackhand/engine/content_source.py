@@ -101,7 +101,7 @@ def change(tx: Tx, actor: Actor, body: dict[str, Any], sealed_key: str | None) -
     detail: dict[str, Any] = {}
     if body["api_key"] is not None:
         source.set_key(tx, sealed_key if body["api_key"] else None)
-        detail["api_key"] = "set" if body["api_key"] else "removed"
+        detail["api_key"] = "***" if body["api_key"] else "removed"
     if body["daily_units"] is not None:
         source.set_budget(tx, body["daily_units"])
         detail["daily_units"] = body["daily_units"]
