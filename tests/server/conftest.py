@@ -1,11 +1,23 @@
 """The fixture `server`: an application in process over SQLite and over PostgreSQL, see rackhand.server.fake."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
+from rackhand.engine import passwords
 from rackhand.server.fake import ServerPlace
 from rackhand.store.fake import DatabasePlace
+
+
+@pytest.fixture(autouse=True, scope="package")
+def cheap_passwords() -> Iterator[None]:
+    """A guess costs the product a fifth of a second, on purpose; what it costs is tested in tests/engine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(1, 8, 1, hash_len=32, salt_len=16))
+        patch.setattr(passwords, "_NOBODY", passwords._NOBODY.replace("$m=65536,t=3,p=4$", "$m=8,t=1,p=1$"))
+        yield
 
 
 @pytest.fixture
