@@ -112,11 +112,12 @@ def build(max_body_bytes: int) -> Litestar:
 
 
 def furnish(app: Litestar, database: Database, settings: Settings, trace: Tracer = untraced) -> Litestar:
-    """Put a room over this database behind the routes; the one that was there is forgotten."""
+    """Put a room over this database behind the routes; one that was there goes, with all that was remembered of it."""
     room = _make_room(database, settings)
     database.listen(Witness(room.metrics, trace).hear)
-    app.state.room = room
-    app.asgi_handler = Gate(app.state.inside, settings.allowed_hosts, room.metrics)
+    inside, openapi = app.state.inside, app.state.openapi
+    app.state = State({"inside": inside, "openapi": openapi, "room": room})
+    app.asgi_handler = Gate(inside, settings.allowed_hosts, room.metrics)
     return app
 
 
