@@ -37,8 +37,8 @@ PLAYS_MS = 15_000
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """A page; `path` may name {run} (ended), {busy} (under way), {rollout} (halted), {playbook}, {command}, and the
-    indexes {failed} and {quarantined}."""
+    """A page; `path` may name {run} (ended), {busy} (under way), {rollout} (halted), {playbook}, {command}, {schedule},
+    and the indexes {failed} and {quarantined}."""
 
     name: str
     path: str
@@ -59,6 +59,13 @@ SCREENS_OF_ALL = (
     Screen("command", "/commands/{command}"),
     Screen("playbooks", "/playbooks"),
     Screen("playbook", "/playbooks/{playbook}"),
+    Screen("content", "/content"),
+    Screen("channels", "/content/channels"),
+    Screen("content-source", "/content/source"),
+    Screen("schedules", "/schedules"),
+    Screen("schedule", "/schedules/{schedule}"),
+    Screen("schedule-new", "/schedules/new?playbook={playbook}"),
+    Screen("notifications", "/settings/notifications"),
     Screen("settings", "/settings"),
     Screen("nodes", "/settings/nodes"),
     Screen("users", "/settings/users"),
@@ -123,6 +130,14 @@ def facts(page: Page) -> dict[str, str]:
     rollout = post("/api/runs", steps=[{"asset_id": refused["id"]}], target=target, rollout=waves, title="New firmware")
     quarantined = str(devices[-1]["index"])
     post(f"/api/devices/{quarantined}/quarantine", reason="its battery is swollen")
+    times = {"cron": "0 9 * * MON-FRI", "time_zone": "Asia/Seoul"}
+    morning = {"title": "Weekday morning", "playbook_id": playbook, "target": {"scope": "all"}}
+    schedule = post("/api/schedules", **morning, **times)
+    night = {"title": "Every night", "cron": "30 2 * * *", "is_enabled": False}
+    post("/api/schedules", playbook_id=playbook, target=target, **night)
+    hook = {"title": "Team hook", "kind": "webhook", "address": "https://hooks.example.org/rack"}
+    channel = post("/api/notifications/channels", **hook)["channel"]["id"]
+    post("/api/notifications/rules", title="Trouble", kinds=["run_failed", "device_quarantined"], channel_id=channel)
     failed = next(str(each["index"]) for each in devices if each["status"] == "failed")
     return {
         "run": runs[-1]["id"],
@@ -131,6 +146,7 @@ def facts(page: Page) -> dict[str, str]:
         "playbook": playbook,
         "command": assets["Battery"],
         "rollout": rollout["id"],
+        "schedule": schedule["id"],
         "quarantined": quarantined,
     }
 

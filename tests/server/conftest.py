@@ -11,7 +11,7 @@ from rackhand.server.fake import ServerPlace
 from rackhand.store.fake import DatabasePlace
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def cheap_passwords() -> Iterator[None]:
     """A guess costs the product a fifth of a second, on purpose; what it costs is tested in tests/engine."""
     with pytest.MonkeyPatch.context() as patch:
