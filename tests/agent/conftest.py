@@ -1,7 +1,6 @@
 """A rack for stories: simulated devices behind a simulated adb server, a fake server, and a real agent between them."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -68,15 +67,3 @@ def rack(tmp_path: Path) -> Callable[..., AbstractAsyncContextManager[Rack]]:
                 await rack.stop()
 
     return open_rack
-
-
-@pytest.fixture
-def unused_port() -> Callable[[], int]:
-    """A loopback port on which nothing listens."""
-
-    def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    return find

@@ -1,7 +1,6 @@
 """HTTP to the server: which answers mean later, and which mean no."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from rackhand.agent.client import ServerClient, ServerRefused, ServerUnreachable
 from rackhand.agent.fake import FakeServer
 from rackhand.agent.servertime import ServerTime
 from rackhand.agent.settings import AgentSettings
+from rackhand.sim.ports import free_port
 
 
 def ask(url: str, folder: Path, timeout_ms: int = 2_000) -> Any:
@@ -44,10 +44,10 @@ def test_some_answers_mean_later(tmp_path: Path, status: int) -> None:
     asyncio.run(story())
 
 
-def test_nobody_there_and_nobody_answering_end_in_time(tmp_path: Path, unused_port: Callable[[], int]) -> None:
+def test_nobody_there_and_nobody_answering_end_in_time(tmp_path: Path) -> None:
     async def story() -> None:
         with pytest.raises(ServerUnreachable, match="no answer from"):
-            await ask(f"http://127.0.0.1:{unused_port()}", tmp_path)
+            await ask(f"http://127.0.0.1:{free_port()}", tmp_path)
         async with FakeServer() as server:
             server.is_silent = True
             with pytest.raises(ServerUnreachable, match="no answer from"):

@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from rackhand.agent.fake import FAST, FakeServer
 from rackhand.agent.lock import FolderInUse
 from rackhand.agent.main import run_agent
 from rackhand.agent.settings import AgentSettings
+from rackhand.sim.ports import free_port
 
 
 def test_it_loads_neither_sql_nor_the_web_framework() -> None:
@@ -32,12 +32,12 @@ def test_a_second_agent_in_the_same_folder_is_refused(rack: Any) -> None:
     asyncio.run(story())
 
 
-def test_without_an_adb_server_it_beats_and_says_why(tmp_path: Path, unused_port: Callable[[], int]) -> None:
+def test_without_an_adb_server_it_beats_and_says_why(tmp_path: Path) -> None:
     async def story() -> None:
         async with FakeServer() as server:
             stop = asyncio.Event()
             settings = AgentSettings(
-                server.url, "PC-01", "t", tmp_path, adb_port=unused_port(), adb_path=Path("/nonexistent"), periods=FAST
+                server.url, "PC-01", "t", tmp_path, adb_port=free_port(), adb_path=Path("/nonexistent"), periods=FAST
             )
             agent = asyncio.create_task(run_agent(settings, stop))
             await server.until(lambda: server.beats and server.beats[-1].node.last_error_message)

@@ -109,6 +109,7 @@ def test_by_mouse_a_run_waits_fails_is_looked_into_and_is_run_again(fleet: Fleet
 
     expect(page.get_by_role("heading", name="Evening check")).to_be_visible()
     fleet.rig.until_told(fleet.sim, LOST, f": {GATE};")
+    fleet.sim.until_begun(LOST, GATE)
     fleet.sim.fault(LOST, "black_hole")
     lost = fleet.index_of(LOST)
     expect(page.locator(".alert wait-badge")).to_be_visible()

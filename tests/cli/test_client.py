@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from rackhand.cli.client import Client
-from rackhand.cli.fake_process import free_port
 from rackhand.cli.outcome import Unreachable
 from rackhand.core.errors import Busy, Conflict, Invalid, NotAllowed, NotAuthenticated, NotFound, RackhandError
+from rackhand.sim.ports import free_port
 
 
 @dataclass

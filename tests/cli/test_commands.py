@@ -9,7 +9,8 @@ import pytest
 from typer.testing import Result
 
 from rackhand.cli.fake import Rig
-from rackhand.cli.fake_process import free_port, until
+from rackhand.cli.fake_process import until
+from rackhand.sim.ports import free_port
 
 Ask = Callable[..., Result]
 

@@ -15,8 +15,8 @@ from rackhand.cli import checks
 from rackhand.cli.checks_server import check_node
 from rackhand.cli.checks_usb import check_usb
 from rackhand.cli.fake import Rig
-from rackhand.cli.fake_process import free_port
 from rackhand.cli.finding import Level
+from rackhand.sim.ports import free_port
 from rackhand.store import versions
 from rackhand.store.schema import SchemaState
 

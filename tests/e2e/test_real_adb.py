@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from rackhand.cli.fake import Rig, Sim, adb_shell, gated
-from rackhand.cli.fake_process import children_of, free_port
+from rackhand.cli.fake_process import children_of
+from rackhand.sim.ports import free_port
 
 NODE = "PC-30"
 ONE, TWO = SERIALS = ["SIM00201", "SIM00202"]

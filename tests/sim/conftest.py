@@ -11,14 +11,10 @@ from pathlib import Path
 import adbutils
 import pytest
 
+from rackhand.sim.ports import free_port
+
 AdbResult = tuple[int, str, str]
 ADB = Path(adbutils.__file__).parent / "binaries" / ("adb.exe" if os.name == "nt" else "adb")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(port: int) -> bool:

@@ -56,13 +56,21 @@ class Sim:
 
     def open(self, serial: str, name: str) -> None:
         """Let the script `gated(name)` on a device end (front server)."""
+        self._shell(serial, f"touch /sdcard/{name}")
+
+    def until_begun(self, serial: str, name: str) -> None:
+        """Until the script `gated(name)` has sent its first words (front server)."""
+        self._shell(serial, f"until [ -f /sdcard/{name}.begun ]; do sleep 0.1; done")
+
+    def _shell(self, serial: str, script: str) -> None:
         node = next(n for n, handles in enumerate(self.groups) if serial in handles)
-        adb_shell(self.ports[node], serial, f"touch /sdcard/{name}")
+        adb_shell(self.ports[node], serial, script)
 
 
 def gated(name: str) -> str:
     """A script that ends when the story says so (`Sim.open`); `: NAME;` is how its journal shows it."""
-    return f": {name}; echo begun; until [ -f /sdcard/{name} ]; do sleep 0.1; done; echo done"
+    said = f"/sdcard/{name}.begun"
+    return f": {name}; echo begun; touch {said}; until [ -f /sdcard/{name} ]; do sleep 0.1; done; echo done"
 
 
 def adb_shell(port: int, handle: str, script: str) -> bytes:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -153,10 +152,3 @@ def until(look: Callable[[], Found], why: str | Callable[[], str], timeout_s: fl
             raise AssertionError(f"not within {timeout_s:g} s: {why if isinstance(why, str) else why()}")
         time.sleep(0.06)
     return found
-
-
-def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

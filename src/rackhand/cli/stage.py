@@ -17,6 +17,7 @@ from typing import Any
 from rackhand.cli.children import Child
 from rackhand.core.errors import Conflict
 from rackhand.sim.faults import SILENT, UNREACHABLE
+from rackhand.sim.ports import free_port
 from rackhand.sim.scenario import load_scenario
 from rackhand.sim.video_site import VideoSite
 
@@ -119,13 +120,6 @@ class Stage:
         for child in (*self._others, *self._agents):
             child.await_end(began_at + ALL_S)
         self.videos.__exit__()
-
-
-def free_port() -> int:
-    """A TCP port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def first_free_port(wanted: int) -> int:

@@ -11,7 +11,6 @@ Must not: behaviour of devices or of the client.
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,16 +18,10 @@ from pathlib import Path
 
 from rackhand.agent.adb.client import Adb
 from rackhand.agent.adb.device import AdbDevice
-from rackhand.agent.adb.supervisor import Supervisor
+from rackhand.agent.adb.supervisor import Mode, Supervisor
 from rackhand.sim.device import SimDevice
 from rackhand.sim.fleet import Fleet, Front
-
-
-def pick_port() -> int:
-    """A TCP port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from rackhand.sim.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -68,10 +61,11 @@ async def open_rack(count: int, front: Front, binary_path: Path | None = None) -
         if front == "server":
             yield Rack(fleet, Adb(port=fleet.server_port), None)
             return
-        adb = Adb(port=pick_port())
+        adb = Adb(port=free_port())
         supervisor = Supervisor(adb, binary_path=binary_path, has_usb=False)
-        await supervisor.start()
         try:
+            if (await supervisor.start()).mode is not Mode.OWN:
+                raise RuntimeError(f"somebody else's adb server was there first, on port {adb.port}")
             for endpoint in fleet.endpoints:
                 await adb.connect(endpoint)
             yield Rack(fleet, adb, supervisor)

@@ -10,7 +10,8 @@ import pytest
 from rackhand.agent.adb.binary import Binary, find_binary
 from rackhand.agent.adb.client import Adb
 from rackhand.agent.adb.stream import Deadlines
-from rackhand.sim.rack import Rack, open_rack, pick_port
+from rackhand.sim.ports import free_port
+from rackhand.sim.rack import Rack, open_rack
 
 RackMaker = Callable[[int], AbstractAsyncContextManager[Rack]]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -52,7 +53,7 @@ def real_rack(binary: Binary) -> RackMaker:
 
 @pytest.fixture
 def port() -> int:
-    return pick_port()
+    return free_port()
 
 
 @pytest.fixture

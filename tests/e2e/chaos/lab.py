@@ -21,8 +21,9 @@ from tools.source import ROOT
 
 from rackhand.cli.client import Client
 from rackhand.cli.fake import BOOTSTRAP, Sim
-from rackhand.cli.fake_process import Process, free_port, until
+from rackhand.cli.fake_process import Process, until
 from rackhand.core.errors import RackhandError
+from rackhand.sim.ports import free_port
 from rackhand.store.db import Dialect
 
 PROGRAM = "tests.e2e.chaos.launch"
