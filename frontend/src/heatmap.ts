@@ -1,13 +1,15 @@
 /**
- * <device-heatmap data-src data-period data-layout>: tiles drawn by the server, kept fresh by one small poll. The answer
- * has one hex digit per device (`online << 3 | activity`) in the order of indexes; only tiles that differ are touched.
- * A new layout (a device came, went or moved) draws the racks anew. Arrows move, `e` goes to the next error.
+ * <device-heatmap data-src data-period data-rev data-layout>: tiles drawn by the server, kept fresh by one small poll.
+ * A code is `online << 3 | activity`. Of the fleet (data-rev) a poll asks for what changed since the last answer, of a
+ * run for one hex digit per device in the order of indexes; only tiles that differ are touched. A new layout (a device
+ * came, went or moved) draws the racks anew. Arrows move, `e` goes to the next error.
  */
 import { poll, type Poll } from "./net";
 import { announce } from "./toast";
 import { count, t } from "./text";
 
-type Answer = { packed?: string; layout?: number; heatmap?: { packed: string | null } };
+type FleetAnswer = { rev: number; layout: number; full: boolean; packed: string; changed: [at: number, code: number][] };
+type Answer = FleetAnswer | { heatmap: { packed: string | null } };
 type Tile = HTMLAnchorElement;
 
 const TONES = ["idle", "running", "waiting", "error", "done"];
@@ -19,6 +21,8 @@ class DeviceHeatmap extends HTMLElement {
   #codes = new Uint8Array();
   #current = 0;
   #poll: Poll | undefined;
+  /** What the next poll knows already; empty: it asks for every tile. */
+  #since = "";
 
   connectedCallback(): void {
     this.#read();
@@ -27,7 +31,7 @@ class DeviceHeatmap extends HTMLElement {
     const src = this.dataset.src;
     if (src)
       this.#poll = poll(
-        () => src,
+        () => src + this.#since,
         Number(this.dataset.period),
         (answer: Answer) => this.apply(answer),
       );
@@ -45,33 +49,47 @@ class DeviceHeatmap extends HTMLElement {
     this.#codes = Uint8Array.from(this.#tiles, (tile) => Number(tile.dataset.c));
     this.#current = 0;
     this.#tiles.forEach((tile, at) => (tile.tabIndex = at ? -1 : 0));
+    this.#know(this.dataset.rev);
+  }
+
+  #know(rev: number | string | undefined): void {
+    this.#since = rev === undefined ? "" : `&since=${rev}&layout=${this.dataset.layout}`;
   }
 
   /** Shows an answer of the server. */
   apply(answer: Answer): void {
-    const packed = answer.packed ?? answer.heatmap?.packed;
-    if (packed == null) return;
-    const isRun = answer.heatmap !== undefined;
-    if (packed.length !== this.#tiles.length || (!isRun && String(answer.layout) !== this.dataset.layout)) {
-      void this.#redraw(answer);
+    const packed = "heatmap" in answer ? answer.heatmap.packed : answer.full ? answer.packed : null;
+    const isMoved = "layout" in answer && String(answer.layout) !== this.dataset.layout;
+    if (isMoved || (packed !== null && packed.length !== this.#tiles.length)) {
+      this.#since = "";
+      void this.#redraw();
       return;
     }
     const racks = new Set<Element>();
-    for (let at = 0; at < packed.length; at++) {
-      let code = parseInt(packed[at]!, 16);
-      if (isRun) code |= code === 0 ? this.#codes[at]! & 8 : 8;
-      if (code === this.#codes[at]) continue;
-      const tile = this.#tiles[at]!;
-      if ((code ^ this.#codes[at]!) & 8) racks.add(tile.closest(".rack")!);
-      this.#codes[at] = code;
-      tile.dataset.c = String(code);
-      tile.setAttribute(
-        "aria-label",
-        `${tile.dataset.i} · ${code & 8 ? t("online") : t("offline")} · ${ACTIVITIES[code & 7]}`,
-      );
+    const isRun = "heatmap" in answer;
+    for (let at = 0; packed !== null && at < packed.length; at++) {
+      const digit = parseInt(packed[at]!, 16);
+      this.#show(at, isRun ? digit | (digit === 0 ? this.#codes[at]! & 8 : 8) : digit, racks);
+    }
+    if (!isRun) {
+      for (const [at, code] of answer.changed) this.#show(at, code, racks);
+      this.#know(answer.rev);
     }
     for (const rack of racks) this.#countRack(rack);
     this.#countAll();
+  }
+
+  /** Gives a tile its code; a rack whose count of devices online changes with it goes to `racks`. */
+  #show(at: number, code: number, racks: Set<Element>): void {
+    if (code === this.#codes[at]) return;
+    const tile = this.#tiles[at]!;
+    if ((code ^ this.#codes[at]!) & 8) racks.add(tile.closest(".rack")!);
+    this.#codes[at] = code;
+    tile.dataset.c = String(code);
+    tile.setAttribute(
+      "aria-label",
+      `${tile.dataset.i} · ${code & 8 ? t("online") : t("offline")} · ${ACTIVITIES[code & 7]}`,
+    );
   }
 
   #countRack(rack: Element): void {
@@ -95,14 +113,15 @@ class DeviceHeatmap extends HTMLElement {
   }
 
   /** The page's own racks, as the server draws them now; selection, filter and density stay. */
-  async #redraw(answer: Answer): Promise<void> {
+  async #redraw(): Promise<void> {
     const page = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (!page.ok) return;
-    const fresh = new DOMParser().parseFromString(await page.text(), "text/html").querySelector("device-heatmap");
+    const parsed = new DOMParser().parseFromString(await page.text(), "text/html");
+    const fresh = parsed.querySelector<DeviceHeatmap>("device-heatmap");
     if (!fresh) return location.reload();
     const chosen = this.querySelector<Tile>("[aria-current=true]")?.dataset.i;
     this.replaceChildren(...fresh.children);
-    this.dataset.layout = (fresh as HTMLElement).dataset.layout ?? String(answer.layout ?? "");
+    for (const name of ["rev", "layout"]) if (fresh.dataset[name]) this.dataset[name] = fresh.dataset[name];
     this.#read();
     this.#countAll();
     if (chosen) this.querySelector(`a[data-i="${chosen}"]`)?.setAttribute("aria-current", "true");

@@ -30,8 +30,9 @@ _ANSWER = """async ([path, drawer]) => {
     const url = String(asked.url ?? asked);
     if (!url.includes(path)) return new Response(html, { headers: { "Content-Type": "text/html" } });
     window.polls++;
-    const packed = flipped.map((digit) => "043c8b"[(parseInt(digit, 16) + window.polls) % 6]).join("");
-    const body = first.heatmap ? { heatmap: { packed } } : { ...first, packed };
+    const digits = flipped.map((digit) => "043c8b"[(parseInt(digit, 16) + window.polls) % 6]);
+    const changed = digits.map((digit, at) => [at, parseInt(digit, 16)]);
+    const body = first.heatmap ? { heatmap: { packed: digits.join("") } } : { ...first, full: false, packed: "", changed };
     return new Response(JSON.stringify(body), { headers: { ETag: `"${window.polls}"` } });
   };
 }"""

@@ -32,6 +32,19 @@ def test_a_poll_changes_the_tile_and_what_it_says(site: Site, visit: Visit) -> N
     expect(page.get_by_role("region", name="PC-01").locator("[data-online]")).to_have_text("17")
 
 
+def test_a_poll_brings_what_changed_since_the_one_before(site: Site, visit: Visit) -> None:
+    lose(site, 19, 20)
+    page = visit("/devices", before=own_time)
+    assert poll(page).status == 304
+    for lost, position in ((5, 4), (6, 5)):
+        lose(site, lost, 19, 20)
+        answer = poll(page).json()
+        back = {5: [], 6: [[4, 0b1100]]}[lost]
+        assert (answer["full"], answer["packed"], answer["changed"]) == (False, "", [*back, [position, 0b0100]])
+        expect(tile(page, lost)).to_have_accessible_name(f"{lost} · offline · done")
+    expect(tile(page, 5)).to_have_accessible_name("5 · online · done")
+
+
 def test_what_one_is_doing_survives_polls(site: Site, visit: Visit) -> None:
     page = visit("/devices", before=own_time)
     tile(page, 7).click()
@@ -115,6 +128,9 @@ def test_a_new_layout_draws_the_racks_anew(site: Site, visit: Visit) -> None:
     expect(tile(page, 33)).to_have_accessible_name("33 · online · idle")
     expect(tile(page, 3)).to_have_attribute("aria-current", "true")
     expect(page.get_by_role("heading", name="Device 3")).to_be_visible()
+    lose(site, 2)
+    poll(page)
+    expect(tile(page, 2)).to_have_accessible_name(re.compile("^2 · offline"))
     tile(page, 33).click()
     expect(page.get_by_role("heading", name="Device 33")).to_be_visible()
 

@@ -85,11 +85,6 @@ def read(tx: Tx, query: Query, board: Board) -> FleetStatus:
     return _partial(tx, query, fleet, board) if query.is_partial(fleet) else _full(tx, query, fleet)
 
 
-def layout(tx: Tx) -> int:
-    """The layout of the tiles now."""
-    return inventory.load_fleet(tx).layout
-
-
 def _partial(tx: Tx, query: Query, fleet: Fleet, board: Board) -> FleetStatus:
     shown = tiles.tiles(tx, since=query.since)
     changed = board.positions(tx, fleet.layout, shown) if shown else ()

@@ -7,7 +7,6 @@ from litestar.params import FromPath
 
 from rackhand.core.schema import Choice, Field, Text
 from rackhand.engine import device_views, devices, enrolment, racks, scans
-from rackhand.engine import status as fleet_status
 from rackhand.engine.access import Role
 from rackhand.engine.racks import Rack
 from rackhand.engine.scans import SCAN_REQUEST
@@ -16,8 +15,10 @@ from rackhand.server.room import Room
 from rackhand.server.web.forms import read_form
 from rackhand.server.web.heat import DOTS_FROM
 from rackhand.server.web.page import is_fragment, localised_all, page, redirect, render
+from rackhand.store import inventory
 from rackhand.store.db import Tx
 from rackhand.store.devices import Filters
+from rackhand.store.inventory import Fleet
 
 SOURCE = "/api/nodes/status?view=packed"
 PERIOD_MS = 3_000
@@ -39,13 +40,13 @@ async def show(request: Request, room: Room) -> Response:
 
 async def tiles_page(request: Request, room: Room, q: str = "") -> dict[str, Any]:
     """What the page with the tiles shows; the page of one device is this page with its panel open."""
-    shown, layout = await room.db.read(_read_racks)
+    fleet, shown = await room.db.read(_read_racks)
     facts = {"conflicts": await room.db.read(device_views.conflict_list)}
     nodes = (await room.db.read(enrolment.list_nodes)).items
     many = sum(len(rack.tiles) for rack in shown)
     return facts | {
         "racks": shown,
-        "layout": layout,
+        "fleet": fleet,
         "why": localised_all(request, await room.db.read(racks.blocked_tiles)),
         "counts": racks.count_racks(shown),
         "total": many,
@@ -60,8 +61,9 @@ async def tiles_page(request: Request, room: Room, q: str = "") -> dict[str, Any
     }
 
 
-def _read_racks(tx: Tx) -> tuple[list[Rack], int]:
-    return racks.fleet_racks(tx), fleet_status.layout(tx)
+def _read_racks(tx: Tx) -> tuple[Fleet, list[Rack]]:
+    """The fleet's rev first: a change in between is then told again by a poll, and never missed."""
+    return inventory.load_fleet(tx), racks.fleet_racks(tx)
 
 
 async def _list(request: Request, room: Room, query: dict[str, Any]) -> Response:
