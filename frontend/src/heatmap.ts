@@ -8,7 +8,13 @@ import { poll, type Poll } from "./net";
 import { announce } from "./toast";
 import { count, t } from "./text";
 
-type FleetAnswer = { rev: number; layout: number; full: boolean; packed: string; changed: [at: number, code: number][] };
+type FleetAnswer = {
+  rev: number;
+  layout: number;
+  full: boolean;
+  packed: string;
+  changed: [at: number, code: number][];
+};
 type Answer = FleetAnswer | { heatmap: { packed: string | null } };
 type Tile = HTMLAnchorElement;
 

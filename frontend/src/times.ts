@@ -1,4 +1,4 @@
-/** `<time data-time>`: the reader's own time zone, and ages that go on ageing. */
+/** `<time data-time>`: the reader's own time zone, and ages that go on ageing; `data-own-zone`: a field for that zone. */
 import { language } from "./text";
 
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
@@ -25,6 +25,12 @@ export function drawTimes(root: ParentNode = document): void {
     if (time.textContent !== text) time.textContent = text;
     if (time.title !== moment) time.title = moment;
   }
+}
+
+/** A new schedule is in the reader's time zone, if the server knows it. */
+for (const field of document.querySelectorAll<HTMLInputElement>("input[data-own-zone]")) {
+  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+  if ([...(field.list?.options ?? [])].some((option) => option.value === timeZone)) field.value = timeZone;
 }
 
 drawTimes();

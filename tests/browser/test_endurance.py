@@ -32,7 +32,8 @@ _ANSWER = """async ([path, drawer]) => {
     window.polls++;
     const digits = flipped.map((digit) => "043c8b"[(parseInt(digit, 16) + window.polls) % 6]);
     const changed = digits.map((digit, at) => [at, parseInt(digit, 16)]);
-    const body = first.heatmap ? { heatmap: { packed: digits.join("") } } : { ...first, full: false, packed: "", changed };
+    const ofFleet = { ...first, full: false, packed: "", changed };
+    const body = first.heatmap ? { heatmap: { packed: digits.join("") } } : ofFleet;
     return new Response(JSON.stringify(body), { headers: { ETag: `"${window.polls}"` } });
   };
 }"""

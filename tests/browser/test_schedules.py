@@ -9,14 +9,16 @@ from rackhand.server.fake_site import Site
 
 
 def test_a_schedule_is_made_with_its_next_times_in_view(site: Site, visit: Visit) -> None:
-    page = visit(f"/playbooks/{playbook_named(site, 'By the clock')}", language="ko", expected="422")
+    start = f"/playbooks/{playbook_named(site, 'By the clock')}"
+    page = visit(start, language="ko", expected="422", timezone_id="Asia/Tokyo")
     page.get_by_role("link", name="예약하기").click()
+    expect(page.get_by_label("시간대")).to_have_value("Asia/Tokyo")
     page.get_by_label("제목").fill("매일 아침")
     page.get_by_label("cron 식").fill("61 9 * * *")
     expect(page.locator("#next-times")).to_contain_text("분 값을 읽을 수 없습니다")
     page.get_by_label("cron 식").fill("0 9 * * MON-FRI")
     expect(page.locator("#next-times li")).to_have_count(5)
-    expect(page.locator("#next-times li").first).to_contain_text("09:00 KST")
+    expect(page.locator("#next-times li").first).to_contain_text("09:00 JST")
     judge(page)
     page.get_by_label("시간대").fill("Mars/Olympus")
     page.get_by_role("button", name="저장").click()

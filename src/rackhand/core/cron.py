@@ -55,7 +55,9 @@ class CronExpression:
             )
             return value
         wrong = wrong_part(text)
-        if wrong is not None:
+        if wrong is not None and is_day_of_no_month(text):
+            errors.append(FieldError(path, "these months have no such day, so it would never come"))
+        elif wrong is not None:
             errors.append(FieldError(path, "{part} cannot be read; like 0 9 * * MON-FRI", {"part": wrong}))
         return text
 
@@ -75,6 +77,13 @@ def wrong_part(expression: str) -> Message | None:
     except (CronSimError, ValueError) as error:
         return PARTS.get(str(error), word(str(error)))
     return None
+
+
+def is_day_of_no_month(expression: str) -> bool:
+    """Whether a wrong expression names a day that there is, but in none of its months: 31 February."""
+    minute, hour, day, month, weekday = expression.split()
+    parts = ((minute, hour, "*", month, weekday), (minute, hour, day, "*", weekday))
+    return all(wrong_part(" ".join(part)) is None for part in parts)
 
 
 def times_after(expression: str, zone: tzinfo, after: Millis) -> Iterator[Millis]:
