@@ -13,6 +13,7 @@ The fixture `database` runs a test on SQLite and on PostgreSQL; each test gets a
 PostgreSQL is one server per test process (tests/postgres.py), started with the first test that needs it.
 """
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ settings.register_profile("nightly", settings.get_profile("default"), derandomiz
 settings.load_profile("default")
 
 
+gc.disable()  # while thousands of tests are imported, until `pytest_collection_finish`
+
 LONG = ("tests/e2e/test_demo.py", "tests/server/test_openapi.py", "tests/e2e/", "tests/browser/", "tests/cli/")
 """Begun first, so that no worker is left alone with one of them; most of their time they wait for other processes."""
 
@@ -44,6 +47,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((at for at, path in enumerate(LONG) if item.nodeid.startswith(path)), len(LONG))
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the collector of garbage does not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

@@ -28,7 +28,6 @@ MACHINES: tuple[states.Machine[Any], ...] = (
     *(states.RUN, states.ROLLOUT, states.DEVICE_RUN, states.STEP, states.SCAN, states.ARTIFACT, states.DEVICE),
 )
 SETTINGS_MODULE = "rackhand.server.settings"
-SETTINGS_FILE = DOCS.parent / "src" / "rackhand" / "server" / "settings.py"
 
 STATE_MEANINGS = {
     ("run", "queued"): "planned; no device has started",
@@ -264,21 +263,19 @@ PAGES: dict[str, Callable[[], list[str]]] = {
     "events.md": events_page,
     "routes.md": routes_page,
     "metrics.md": metrics_page,
+    "settings.md": settings_page,
 }
 
 
-def pages() -> dict[str, str]:
-    """The text of every generated page, by file name."""
-    made = {name: "\n".join(page()).rstrip() + "\n" for name, page in PAGES.items()}
-    if SETTINGS_FILE.exists():
-        made["settings.md"] = "\n".join(settings_page()).rstrip() + "\n"
-    return made
+def page(name: str) -> str:
+    """The text of a generated page."""
+    return "\n".join(PAGES[name]()).rstrip() + "\n"
 
 
 def main() -> int:
     """Write every page."""
-    for name, text in pages().items():
-        (DOCS / name).write_text(text, encoding="utf-8", newline="\n")
+    for name in PAGES:
+        (DOCS / name).write_text(page(name), encoding="utf-8", newline="\n")
         print(f"docs/{name}")
     monitoring.main()
     return 0

@@ -173,60 +173,46 @@ def test_a_demo_through_real_adb_servers_waits_the_real_grace(tmp_path: Path) ->
         assert shown.processes() == []
 
 
-def test_a_kept_demo_can_be_opened_again(tmp_path: Path) -> None:
-    words = ("--once", "--json", "--front", "server", "--scenario", "none", "--devices", "4", "--concurrency", "4")
-    ended = []
-    for turn in ("first", "second"):
-        with demo(tmp_path / turn, *words, "--data", str(tmp_path / "d")) as shown:
-            code, lines = shown.finish()
-        assert code == 0, shown.said
-        ended.append(json.loads(lines[-1]))
+def until_serving(shown: Demo) -> Client:
+    """Wait until its run has ended and it serves; a client with the token that it printed."""
+    until(lambda: "Serving until Ctrl-C" in shown.said, lambda: shown.said, LIMIT_S)
+    export = next(line for line in shown.said.splitlines() if "RACKHAND_TOKEN=" in line)
+    server, token = (word.partition("=")[2] for word in export.split()[1:])
+    return Client(server, token)
 
-    assert [counts_of(each) for each in ended] == [{"succeeded": 4, "total": 4}] * 2
+
+def test_ctrl_c_ends_a_serving_demo_and_what_it_kept_can_be_opened_again(tmp_path: Path) -> None:
+    words = ("--front", "server", "--scenario", "none", "--devices", "4", "--concurrency", "4")
+    for number, runs in ((signal.SIGINT, 1), (signal.SIGTERM, 2)):
+        with demo(tmp_path / number.name, *words, "--data", str(tmp_path / "d")) as shown:
+            found = until_serving(shown).get("/api/runs")["items"]
+            assert [counts_of(run) for run in found] == [{"succeeded": 4, "total": 4}] * runs
+            assert len(shown.processes()) >= 5
+            if sys.platform == "linux":
+                addresses = shown.listening()
+                assert addresses, "the server at least"
+                assert {each for each in addresses if not ipaddress.ip_address(each).is_loopback} == set()
+
+            shown.process.send_signal(number)
+            code, _ = shown.finish()
+
+            assert code == 0, shown.said
+            assert shown.processes() == []
     assert rows(tmp_path / "d", "SELECT count(*) FROM devices")[0][0] == 4
 
 
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
-def test_ctrl_c_ends_a_serving_demo_and_leaves_no_process(tmp_path: Path, number: str) -> None:
-    words = ("--front", "server", "--scenario", "none", "--devices", "2")
-    with demo(tmp_path / number, *words) as shown:
-        until(lambda: "Serving until Ctrl-C" in shown.said, lambda: shown.said, LIMIT_S)
-        export = next(line for line in shown.said.splitlines() if "RACKHAND_TOKEN=" in line)
-        server, token = (word.partition("=")[2] for word in export.split()[1:])
-        assert Client(server, token).get("/api/runs")["items"][0]["status"] == "succeeded"
-        assert len(shown.processes()) >= 5
-        if sys.platform == "linux":
-            addresses = shown.listening()
-            assert addresses, "the server at least"
-            assert {each for each in addresses if not ipaddress.ip_address(each).is_loopback} == set()
-
-        shown.process.send_signal(getattr(signal, number))
-        code, _ = shown.finish()
-
-        assert code == 0, shown.said
-        assert shown.processes() == []
-
-
-def test_a_demo_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> None:
-    words = ("--front", "server", "--scenario", "none", "--devices", "2", "--data", str(tmp_path / "d"))
-    with demo(tmp_path / "killed", *words) as shown:
-        until(lambda: "Serving until Ctrl-C" in shown.said, lambda: shown.said, LIMIT_S)
+def test_a_demo_of_an_own_scenario_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> None:
+    """An own scenario announces nothing: only what happened is told."""
+    scenario = tmp_path / "tired.toml"
+    scenario.write_text('[[rule]]\ndevices = "2"\nfault = "storage_full"\nwhen = "start"\n', encoding="utf-8")
+    words = ("--front", "server", "--scenario", str(scenario), "--devices", "3", "--nodes", "1")
+    with demo(tmp_path / "killed", *words, "--data", str(tmp_path / "d")) as shown:
+        assert until_serving(shown).get("/api/runs")["items"][0]["counts"]["total"] == 3
 
         shown.process.kill()
         shown.process.wait()
 
         until(lambda: shown.processes() == [], lambda: str(shown.processes()))
-
-
-def test_an_own_scenario_announces_nothing(tmp_path: Path) -> None:
-    scenario = tmp_path / "tired.toml"
-    scenario.write_text('[[rule]]\ndevices = "2"\nfault = "storage_full"\nwhen = "start"\n', encoding="utf-8")
-    words = ("--once", "--json", "--front", "server", "--scenario", str(scenario), "--devices", "3", "--nodes", "1")
-    with demo(tmp_path / "own", *words) as shown:
-        code, lines = shown.finish()
-
-    assert code == 0, shown.said
-    assert json.loads(lines[-1])["counts"]["total"] == 3
 
 
 @pytest.mark.parametrize(

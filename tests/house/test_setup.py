@@ -83,7 +83,9 @@ def test_make_targets_that_are_named_exist(name: str) -> None:
 def test_ci_calls_the_test_command_of_the_readme_first() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
-    assert re.findall(r"^step (\w+)$", script, re.MULTILINE) == ["test", "lint", "types", "coverage"]
+    steps = [step.split() for step in re.findall(r"^step (.+)$", script, re.MULTILINE)]
+    assert steps[0] == ["test"]
+    assert {word for word in steps[1] if not word.startswith("-")} == {"lint", "types", "coverage"}
     assert "make demo" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
 
