@@ -54,12 +54,13 @@ class Process:
         environment: Mapping[str, str],
         folder: Path,
         program: str = "rackhand",
+        periods: Mapping[str, str] = PERIODS,
     ) -> None:
         self.name = name
         self.out, self.log = folder / f"{name}.out", folder / f"{name}.log"
         self._orphans: set[int] = set()
         with self.out.open("wb") as out, self.log.open("ab") as log:
-            said = {**os.environ, **PERIODS, "PYTHONUTF8": "1", VARIABLE: "1", **environment}
+            said = {**os.environ, **periods, "PYTHONUTF8": "1", VARIABLE: "1", **environment}
             self._child = _start(program, words, said, folder, out.fileno(), log.fileno())
 
     @property
