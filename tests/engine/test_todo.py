@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from rackhand.core.vitals import Limits
-from rackhand.engine.todo import Severity, Todo, is_adb_old, todos
+from rackhand.engine.todo import Severity, Todo, is_adb_old, of_notifications, todos
 from rackhand.store.devices import ConflictRow
 from rackhand.store.nodes import NodeRow, Transport
+from rackhand.store.notification_channels import ChannelRow
 from rackhand.store.stats import Trouble
 
 PC_01 = NodeRow("PC-01", "Rack 1", "1.0", "36.0.0", 32, "active", True, 1_000, None, 1, 0)
@@ -89,6 +90,31 @@ def test_conflicts_and_unreadable_transports_say_where() -> None:
     assert "PC-01 (usb:1)" in first.message
     assert (second.kind, second.subject) == ("unregistered", "transport:PC-01/usb:3")
     assert "allow USB debugging" in second.message
+
+
+HOOK = ChannelRow(
+    "c-1",
+    "Night shift",
+    "webhook",
+    "",
+    "",
+    None,
+    "en",
+    60,
+    True,
+    0,
+    3,
+    None,
+    "it answered 500",
+    created_at=0,
+    created_by=None,
+)
+
+
+def test_notifications_that_do_not_arrive_are_told_after_the_third_failure() -> None:
+    (todo,) = of_notifications([HOOK, replace(HOOK, failure_count=2), replace(HOOK, is_enabled=False)])
+    assert (todo.kind, todo.severity, todo.subject) == ("notifications_failing", Severity.WARNING, "notifications:c-1")
+    assert "Night shift do not arrive: 3 tries failed in a row; the last one: it answered 500" in todo.message
 
 
 @pytest.mark.parametrize(

@@ -308,6 +308,41 @@ def test_a_private_video_is_refused_and_a_deleted_one_noted(
     asyncio.run(story())
 
 
+def test_chosen_videos_are_looked_at_again_each_day(database: DatabasePlace, site: VideoSite, tmp_path: Path) -> None:
+    async def story() -> None:
+        async with opened(database, site, tmp_path) as here:
+            lab = site.channel("lab", 2, latest_at=MORNING)
+            await here.key()
+            await here.add("@lab")
+            await here.sync()
+            tagged, other = await here.videos()
+            await here.db.write(content.change, SYSTEM, tagged.id, {"tags": ["lobby"]})
+            single = site.upload(lab, "Single", MORNING)
+            chosen = await here.desk.register(SYSTEM, single.id, [])
+            for video in lab.uploads:
+                video.is_deleted = True
+
+            before = site.count("videos")
+            here.clock.advance(rows.STALE_MS)
+            await channel_sync.tidy(here.desk)
+            assert site.count("videos") == before, "a day has not passed"
+            here.clock.advance(1)
+            await channel_sync.tidy(here.desk)
+            await channel_sync.tidy(here.desk)
+            assert site.count("videos") == before + 1
+            for each, availability in ((chosen, "gone"), (tagged, "gone"), (other, "public")):
+                noted = await here.db.read(content.get, each.id)
+                assert (noted.availability, noted.title) == (availability, each.title)
+
+            single.is_deleted = False
+            here.clock.advance(rows.STALE_MS + 1)
+            await channel_sync.tidy(here.desk)
+            back = await here.db.read(content.get, chosen.id)
+            assert (back.availability, back.last_error_message) == ("public", None)
+
+    asyncio.run(story())
+
+
 @on_sqlite
 def test_a_preview_and_its_saving_cost_one_call_and_the_thumbnail_is_our_own(
     database: DatabasePlace, site: VideoSite, tmp_path: Path
@@ -334,8 +369,9 @@ def test_a_preview_and_its_saving_cost_one_call_and_the_thumbnail_is_our_own(
             assert site.count("videos") == 2, "asked again after a while, by its ETag"
             here.clock.advance(2 * 24 * HOUR_MS)
             await channel_sync.tidy(here.desk)
+            assert site.count("videos") == 3, "a saved video is looked at again"
             await here.desk.preview(video.id)
-            assert site.count("videos") == 3
+            assert site.count("videos") == 4, "the kept answer was forgotten"
 
             await here.db.write(rows.change, saved.id, {"thumbnail_key": None, "thumbnail_url": site.api})
             await channel_sync.fetch_thumbnails(here.desk, lambda: False)

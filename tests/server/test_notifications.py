@@ -147,6 +147,11 @@ def test_refusals_are_tried_again_with_the_same_id_and_given_up_after_a_day(serv
             assert {headers["webhook-id"] for headers, _ in hook.came} == ids
             (shown,) = (await api.get("/api/notifications/channels")).json()["items"]
             assert (shown["failure_count"], shown["last_error_message"]) == (len(WAITS_MS) + 1, "it answered 500")
+            todo = (await api.get("/api/dashboard")).json()["todo"]
+            assert f"notifications:{shown['id']}" in [entry["subject"] for entry in todo]
+            page = f"/settings/notifications/channels/{shown['id']}"
+            assert f'href="{page}"' in (await api.get("/", headers={"accept": "text/html"})).text
+            assert (await api.get(page)).status_code == 200
             assert (await api.get("/api/audit", params={"action": "notification.redeliver"})).json()["items"]
 
     asyncio.run(story())

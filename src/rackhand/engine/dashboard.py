@@ -11,8 +11,19 @@ from rackhand.core.kpi import HOUR_MS, by_hour, middle, rate
 from rackhand.core.states import FAILED_STEPS, RunStatus, StepStatus
 from rackhand.core.vitals import Limits
 from rackhand.engine import preferences
-from rackhand.engine.todo import Todo, by_severity, of_server, todos
-from rackhand.store import devices, health, inventory, nodes, rollouts, runs, stats, sweeps, tiles
+from rackhand.engine.todo import Todo, by_severity, of_notifications, of_server, todos
+from rackhand.store import (
+    devices,
+    health,
+    inventory,
+    nodes,
+    notification_channels,
+    rollouts,
+    runs,
+    stats,
+    sweeps,
+    tiles,
+)
 from rackhand.store.db import Tx
 from rackhand.store.stats import Moments
 
@@ -168,7 +179,8 @@ def _todo(tx: Tx, limits: Limits, spaces: Sequence[Space]) -> tuple[Todo, ...]:
         health.open_incidents(tx),
         rollouts.halted(tx),
     )
-    return by_severity((*of_server(spaces, sweeps.look(tx).resumed_at, tx.now), *of_fleet))
+    of_channels = of_notifications(notification_channels.all_channels(tx))
+    return by_severity((*of_server(spaces, sweeps.look(tx).resumed_at, tx.now), *of_fleet, *of_channels))
 
 
 def _heatmap(tx: Tx) -> MiniHeatmap:

@@ -19,11 +19,14 @@ from rackhand.core.vitals import Limit, Limits, Vitals, is_storage_low
 from rackhand.store.devices import ConflictRow
 from rackhand.store.health import HubIncident
 from rackhand.store.nodes import NodeRow, Transport
+from rackhand.store.notification_channels import ChannelRow
 from rackhand.store.rollouts import HaltedRun
 from rackhand.store.stats import Trouble
 
 OLDEST_ADB = 34
 RESUMED_SHOWN_MS = 3_600_000
+FAILURES_SHOWN = 3
+"""Tries of a notification channel that fail in a row before it is shown: one or two may be the receiver's restart."""
 _ERROR = 3
 
 
@@ -111,6 +114,20 @@ def _disk(space: Space, action: Action) -> Todo:
         wanted=space.wanted_mb,
     )
     return Todo("disk_low", Severity.CRITICAL, f"server:{space.name}", message, action)
+
+
+def of_notifications(channels: Iterable[ChannelRow]) -> Iterable[Todo]:
+    """Channels by which nobody is told any more."""
+    page = Action(Message("Open the channel"), "GET", "/settings/notifications")
+    for channel in channels:
+        if channel.is_enabled and channel.failure_count >= FAILURES_SHOWN:
+            message = Message(
+                "notifications to {title} do not arrive: {n} tries failed in a row; the last one: {text}",
+                title=channel.title[:100],
+                n=channel.failure_count,
+                text=(channel.last_error_message or "")[:300],
+            )
+            yield Todo("notifications_failing", Severity.WARNING, f"notifications:{channel.id}", message, page)
 
 
 def _of_node(node: NodeRow) -> Iterable[Todo]:

@@ -17,6 +17,7 @@ from rackhand.server.content_desk import Desk
 from rackhand.server.video_api import BATCH
 from rackhand.store import content as rows
 from rackhand.store.channels import ChannelRow
+from rackhand.store.db import Tx
 
 _log = structlog.get_logger("rackhand.content")
 AT_ONCE = 8
@@ -68,7 +69,16 @@ async def _sync(desk: Desk, row: ChannelRow, *, is_backfill: bool = False) -> bo
 
 async def fetch_details(desk: Desk) -> bool:
     """Ask about videos of which only the title is known, 50 in one call; False if the source does not answer."""
-    while asked := await desk.db.read(rows.bare, BATCH):
+    return await _ask_about(desk, rows.bare)
+
+
+async def look_again(desk: Desk) -> bool:
+    """Ask again about the videos that people chose: one may have been deleted or made private, or is back."""
+    return await _ask_about(desk, rows.chosen_stale)
+
+
+async def _ask_about(desk: Desk, which: Callable[[Tx, int], list[tuple[str, str]]]) -> bool:
+    while asked := await desk.db.read(which, BATCH):
         try:
             found = await desk.api.videos([video_id for _, video_id in asked])
         except Conflict:
@@ -95,7 +105,8 @@ async def fetch_thumbnails(desk: Desk, is_closing: Callable[[], bool]) -> None:
 
 
 async def tidy(desk: Desk) -> None:
-    """Forget what is kept no longer."""
+    """Forget what is kept no longer, and ask again about what is used."""
     await desk.db.write(content_source.tidy)
     for key in await desk.db.write(channel_syncs.trim, TRIM):
         await desk.blobs.delete(key)
+    await look_again(desk)

@@ -123,7 +123,7 @@ JOBS = (
     Job("uploads", "Removes the pieces of uploads that broke off", _hourly, _uploads),
     Job("channels", "Looks for new videos in the channels that are due", _channel_beat, _channels),
     Job("thumbnails", "Fetches the thumbnails of videos", _every_minute, _thumbnails),
-    Job("content", "Forgets kept answers of the video source, and the oldest videos of channels", _hourly, _content),
+    Job("content", "Forgets old answers and videos, looks whether chosen videos are still there", _hourly, _content),
 )
 
 

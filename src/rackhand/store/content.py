@@ -64,6 +64,8 @@ class Filters:
     is_archived: bool = False
 
 
+STALE_MS = 86_400_000
+"""How long what the source said of a video is taken for true: it may have been deleted since."""
 _i = content_items.c
 _ROW = tuple(_i[name] for name in ContentRow.__slots__)
 
@@ -153,6 +155,15 @@ def bare(tx: Tx, limit: int) -> list[tuple[str, str]]:
     """`(id, id at the source)` of videos of which nothing was asked yet, the newest first."""
     where = _mine(tx, _i.fetched_at.is_(None))
     found = tx.conn.execute(select(_i.id, _i.external_id).where(*where).order_by(_i.created_at.desc()).limit(limit))
+    return [(row.id, row.external_id) for row in found]
+
+
+def chosen_stale(tx: Tx, limit: int) -> list[tuple[str, str]]:
+    """`(id, id at the source)` of videos that people chose (registered by hand, or tagged) and of which nothing was
+    asked for STALE_MS, the longest ago first."""
+    chosen = or_(_i.channel_id.is_(None), cast(_i.tags, Text) != "[]")
+    where = _mine(tx, chosen, _i.archived_at.is_(None), _i.fetched_at < tx.now - STALE_MS)
+    found = tx.conn.execute(select(_i.id, _i.external_id).where(*where).order_by(_i.fetched_at).limit(limit))
     return [(row.id, row.external_id) for row in found]
 
 

@@ -43,6 +43,8 @@ def _page_of(item: Todo) -> str:
         return f"/settings/nodes#{name}"
     if kind == "server":
         return "/runs" if name == "clock" else "/settings"
+    if kind == "notifications":
+        return f"/settings/notifications/channels/{name}"
     if kind == "run":
         return f"/runs/{name}"
     return f"/devices/{name}" if kind == "device" and name.isdigit() else "/devices"
