@@ -78,10 +78,14 @@ function done(form: HTMLFormElement, answer: { location?: string }): void {
 /** Shows a problem at the fields that it names, and as a toast. */
 export function refuse(form: HTMLFormElement, problem: Problem, status: number): void {
   let first: HTMLElement | undefined;
+  let homeless = problem.errors?.length ? "" : problem.detail;
   for (const { path, message } of problem.errors ?? []) {
     const field = nearest(form, path);
     const text = field?.querySelector<HTMLElement>(".field-error");
-    if (!field || !text) continue;
+    if (!field || !text) {
+      homeless ||= `${path}: ${message}`;
+      continue;
+    }
     text.textContent = message;
     text.hidden = false;
     const input = field.querySelector<HTMLElement>("[name]:not([type=hidden])");
@@ -90,7 +94,8 @@ export function refuse(form: HTMLFormElement, problem: Problem, status: number):
     first ??= input ?? undefined;
   }
   first?.focus();
-  toast(problem.detail ?? t("The request failed ({status}). Nothing was changed.", { status }), "error");
+  if (homeless === "") toast(t("Nothing was changed. The fields in question are marked."), "error");
+  else toast(homeless ?? t("The request failed ({status}). Nothing was changed.", { status }), "error");
 }
 
 function nearest(form: HTMLFormElement, path: string): HTMLElement | null {

@@ -23,6 +23,7 @@ def test_a_schedule_is_made_with_its_next_times_in_view(site: Site, visit: Visit
     page.get_by_label("시간대").fill("Mars/Olympus")
     page.get_by_role("button", name="저장").click()
     expect(page.locator('[data-field="/time_zone"] .field-error')).to_contain_text("시간대가 아닙니다")
+    expect(page.locator(".toast")).to_contain_text("고칠 필드에 표시했습니다")
     page.get_by_label("시간대").fill("Asia/Seoul")
     page.get_by_label("시간대").press("Enter")
     page.wait_for_url("**/schedules/0*")

@@ -166,6 +166,7 @@ def test_every_schema_is_valid_json_schema_and_plain_json(name: str) -> None:
         (Choice(("a", "b")), ["a"], "must be one of a, b"),
         (ListOf(Text()), {}, "must be a list"),
         (ListOf(Text(), min=2), ["a"], "must have at least 2 entries"),
+        (ListOf(Text(), min=1), [], "must not be empty"),
         (ListOf(Text(), max=1), ["a", 5], "must have at most 1 entries"),
         (MapOf(Text()), [], "must be an object"),
         (MapOf(Text(), max=1), {"a": 1, "b": 2}, "must have at most 1 entries"),

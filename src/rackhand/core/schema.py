@@ -154,7 +154,7 @@ class ListOf:
             _fail(errors, path, "must be a list")
             return value
         if len(value) < self.min:
-            _fail(errors, path, "must have at least {n} entries", n=self.min)
+            _fail(errors, path, "must not be empty" if self.min == 1 else "must have at least {n} entries", n=self.min)
         if len(value) > self.max:
             _fail(errors, path, "must have at most {n} entries", n=self.max)
             return value
