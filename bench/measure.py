@@ -66,7 +66,7 @@ def databases(*dialects: str) -> Iterator[dict[str, str]]:
     if programs is None:
         yield found
         return
-    with running_postgres(programs) as server:
+    with running_postgres(programs, is_durable=True) as server:
         yield found | {"postgresql": server.url(server.take())}
 
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -53,9 +53,11 @@ SELECT (SELECT string_agg(version_num, ',') FROM alembic_version) || (SELECT cou
 
 @dataclass
 class PostgresServer:
-    """A server of this test process: its socket folder, and the databases made in it, used again when emptied."""
+    """A server of this test process: its socket folder, and the databases made in it, used again when emptied.
+    `control("start")` and `control("stop")` are for stories in which it is away."""
 
     folder: Path
+    control: Callable[[str], None]
     numbers: Iterator[int] = field(default_factory=itertools.count)
     free: list[str] = field(default_factory=list)
 
@@ -144,8 +146,9 @@ def reachable(programs: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def running_postgres(programs: Path) -> Iterator[PostgresServer]:
-    """A server in a folder of its own, with the migrated template; ended and removed afterwards."""
+def running_postgres(programs: Path, *, is_durable: bool = False) -> Iterator[PostgresServer]:
+    """A server in a folder of its own, with the migrated template; ended and removed afterwards. Tests do not wait for
+    its disk; what is measured does, by PostgreSQL's own defaults (`is_durable`)."""
     with tempfile.TemporaryDirectory(prefix="rh-pg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -161,12 +164,18 @@ def running_postgres(programs: Path) -> Iterator[PostgresServer]:
             assert done.returncode == 0, f"{command} ended with {done.returncode}; see {folder}/log"
 
         run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        options = f"-k {folder} -F -c listen_addresses='' -c synchronous_commit=off -c full_page_writes=off"
-        run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+        quick = "" if is_durable else "-F -c synchronous_commit=off -c full_page_writes=off"
+        options = f"-k {folder} -c listen_addresses='' {quick}"
+
+        def control(action: str) -> None:
+            more = ("-l", str(folder / "log"), "-o", options) if action == "start" else ("-m", "immediate")
+            run("pg_ctl", "-w", *more, action)
+
+        control("start")
         try:
-            server = PostgresServer(folder)
+            server = PostgresServer(folder, control)
             server.command(f"CREATE DATABASE {TEMPLATE}")
             migrate(DatabasePlace(server.url(TEMPLATE), "postgresql"))
             yield server
         finally:
-            run("pg_ctl", "-w", "-m", "immediate", "stop")
+            control("stop")

@@ -5,14 +5,14 @@ Belongs here: starting, steering and reading them. Must not: what a story expect
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.request import ProxyHandler, Request, build_opener
 
 from rackhand.cli.client import Client
-from rackhand.cli.fake_process import Process, until
+from rackhand.cli.fake_process import PERIODS, Process, until
 from rackhand.core.errors import RackhandError
 
 Found = TypeVar("Found")
@@ -98,6 +98,7 @@ class Rig:
     sims: list[Sim] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    periods: Mapping[str, str] = field(default_factory=lambda: PERIODS)
     _words: dict[str, list[str]] = field(default_factory=dict)
     _assets: dict[str, str] = field(default_factory=dict)
 
@@ -109,7 +110,7 @@ class Rig:
         settings = {"RACKHAND_BOOTSTRAP_TOKEN": BOOTSTRAP, **self.environment}
         if self.server is not None:
             self.server.close()
-        self.server = Process("server", words, settings, self.folder)
+        self.server = Process("server", words, settings, self.folder, periods=self.periods)
         url = self.server.first_line().removeprefix("Ready ")
         self.port = int(url.rpartition(":")[2])
         return url
@@ -150,7 +151,7 @@ class Rig:
         environment = {"RACKHAND_TOKEN": self.tokens[node_id]} | self.agent_environment
         if node_id in self.agents:
             self.agents[node_id].close()
-        self.agents[node_id] = Process(node_id, self._words[node_id], environment, self.folder)
+        self.agents[node_id] = Process(node_id, self._words[node_id], environment, self.folder, periods=self.periods)
         return self.agents[node_id]
 
     def close(self) -> None:
