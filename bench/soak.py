@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import linear_regression, mean
@@ -36,6 +36,7 @@ KILLED = f"PC-{NODES:02d}"
 KEEP_S = 240
 SAMPLE_S = 30
 AGED_MS = 400 * 86_400_000
+KEPT_DAYS = 30
 PERIODS = {
     "RACKHAND_LEASE_MS": "10000",
     "RACKHAND_BEAT_MS": "2000",
@@ -105,6 +106,7 @@ class Soak:
 
     def start(self) -> None:
         self.rig.start_server()
+        self.rig.api.put("/api/settings", {"retention": {"run_days": KEPT_DAYS, "event_days": KEPT_DAYS}})
         sim = self.rig.start_sim(NODES * PER_NODE, nodes=NODES)
         for number, (port, handles) in enumerate(zip(sim.ports, sim.groups, strict=True), 1):
             self.rig.start_agent(f"PC-{number:02d}", port)
@@ -142,7 +144,7 @@ class Soak:
         with self._database() as conn:
             tables = [name for (name,) in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             rows = {name: conn.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
-        sizes = [path.stat().st_size for path in data.rglob("*") if path.is_file()]
+        sizes = list(sizes_below(data))
         processes = {name: figures_of(process.pid) for name, process in self.judged.items()}
         sample = Sample(minute, processes, rows, len(sizes), sum(sizes) / 1e6, sum(self.statuses.values()))
         self.samples.append(sample)
@@ -167,6 +169,14 @@ class Soak:
         for status, count in run["counts"].items():
             if status != "total" and count:
                 self.device_runs[status] = self.device_runs.get(status, 0) + count
+
+
+def sizes_below(folder: Path) -> Iterator[int]:
+    """Sizes of all files; what is removed meanwhile is left out."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                yield Path(place, name).stat().st_size
 
 
 def figures_of(pid: int) -> dict[str, float]:
