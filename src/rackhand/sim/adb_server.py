@@ -88,14 +88,14 @@ class AdbServer:
         await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
 
     async def set_fault(self, name: str, is_on: bool) -> None:
-        """Switch one of SERVER_FAULTS; ValueError for another name."""
+        """Switch one of SERVER_FAULTS; ValueError for another name, OSError if its port was taken after a crash."""
         if name not in SERVER_FAULTS:
             raise ValueError(f"unknown server fault {name!r}; known: {', '.join(SERVER_FAULTS)}")
-        (self.faults.add if is_on else self.faults.discard)(name)
-        if name == "wedge":
-            (self._unwedged.clear if is_on else self._unwedged.set)()
-        elif name == "crash":
+        if name == "crash":
             await (self.stop() if is_on else self.start())
+        elif name == "wedge":
+            (self._unwedged.clear if is_on else self._unwedged.set)()
+        (self.faults.add if is_on else self.faults.discard)(name)
         self.notify()
 
     def notify(self) -> None:

@@ -150,7 +150,7 @@ class Control:
             raise Answer(422, f"no simulated adb server {node!r}")
         try:
             await self._fleet.servers[node].set_fault(str(name), request.method == "POST")
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise Answer(422, str(error)) from error
         return sorted(self._fleet.servers[node].faults)
 

@@ -6,8 +6,8 @@ Belongs here: starting, ending and healing them, and how the lab asks them. Must
 import json
 import os
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -190,8 +190,26 @@ class Lab:
     def server_fault(self, number: int, name: str, *, is_on: bool) -> None:
         """A fault of a simulated adb server; switched off only where it is on, for that starts a new server."""
         if is_on is not ((number, name) in self._adb_faults):
-            self.sims[0].call("POST" if is_on else "DELETE", "/server/faults", {"name": name, "node": number})
+            with self._room_for_adb(number) if name == "crash" and not is_on else nullcontext():
+                self.sims[0].call("POST" if is_on else "DELETE", "/server/faults", {"name": name, "node": number})
             self._adb_faults ^= {(number, name)}
+
+    @contextmanager
+    def _room_for_adb(self, number: int) -> Iterator[None]:
+        """An agent that starts while its adb server is away makes one of its own, on the same port: that one ends, and
+        the agent sees so when the simulated one is back."""
+        agent, port = self.agents.get(NODES[number]), self.sims[0].ports[number]
+        running = [agent] if agent is not None and agent.is_running else []
+        for each in running:
+            each.send(signal.SIGSTOP)
+        try:
+            for pid in adb_servers(port):
+                kill(pid)
+            self.until(lambda: not adb_servers(port), f"the adb server on port {port} ends")
+            yield
+        finally:
+            for each in running:
+                each.send(signal.SIGCONT)
 
     # -- asking
 
@@ -227,6 +245,16 @@ class Lab:
     def logs(self) -> str:
         paths = sorted(self.folder.glob("*.log"))
         return "\n".join(f"--- {path.name}\n{path.read_text('utf-8', 'replace')[-2_000:]}" for path in paths)
+
+
+def adb_servers(port: int) -> list[int]:
+    """The pids of real adb servers that were started for this port and still run (Linux)."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"\0-P\0{port}\0nodaemon\0".encode() in (place / "cmdline").read_bytes():
+                found.append(int(place.name))
+    return found
 
 
 def kill(pid: int) -> None:
