@@ -143,8 +143,12 @@ def reachable(programs: Path, folder: Path) -> Path:
     return folder / programs.relative_to(package.parent)
 
 
+QUICK = "-F -c synchronous_commit=off -c full_page_writes=off"
+"""For tests: nothing is waited for to be on disk."""
+
+
 @contextmanager
-def running_postgres(programs: Path) -> Iterator[PostgresServer]:
+def running_postgres(programs: Path, settings: str = QUICK) -> Iterator[PostgresServer]:
     """A server in a folder of its own, with the migrated template; ended and removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="rh-pg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -161,7 +165,7 @@ def running_postgres(programs: Path) -> Iterator[PostgresServer]:
             assert done.returncode == 0, f"{command} ended with {done.returncode}; see {folder}/log"
 
         run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        options = f"-k {folder} -F -c listen_addresses='' -c synchronous_commit=off -c full_page_writes=off"
+        options = f"-k {folder} -c listen_addresses='' {settings}"
         run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
         try:
             server = PostgresServer(folder)
