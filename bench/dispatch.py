@@ -82,7 +82,7 @@ class Dispatcher:
             self.nodes.append(WaitingNode(name, url, await connect(url, token_of(name)), got))
         self._got = got
         self._polls = [asyncio.create_task(node.poll()) for node in self.nodes]
-        while await self._open_polls() < len(names):
+        while await self._open_polls() < len(names):  # noqa: ASYNC110 - nobody tells that a poll waits
             await asyncio.sleep(0.05)
 
     async def _open_polls(self) -> int:

@@ -2,8 +2,8 @@
 
 1, 2 and 4 processes, 100 agents (bench/light_agents.py) spread over them in turn, each with one request under way:
 heartbeats that list ten devices of which nothing changed, and single events of device runs, as fast as they are
-answered. With each figure the CPU that servers and PostgreSQL took for one, which says more than the clock does: servers,
-PostgreSQL and agents share this machine, so that more processes than it has to spare can bring nothing here.
+answered. With each figure the CPU that servers and PostgreSQL took for one, which says more than the clock does:
+servers, PostgreSQL and agents share this machine, so that more processes than it has to spare can bring nothing here.
 
 `runs` is how many runs the device runs are of: every commit of events moves the row of its run, so that two servers
 that report of the same run wait for each other there. How soon a node learns of a run is in bench/dispatch.py.
