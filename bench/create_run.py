@@ -48,7 +48,7 @@ async def made(admin: Line, steps: Sequence[Any], devices: int, nodes: Sequence[
 
 
 def bare_ms(url: str) -> float:
-    """Milliseconds of inserting the device runs of the last run once more, the rest of the work left out; undone."""
+    """Milliseconds of inserting the device runs of the last run again, without the rest of the work."""
     rows = at(url, _device_runs)
     took: list[float] = []
 

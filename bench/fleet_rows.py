@@ -48,11 +48,12 @@ def token_of(node: str) -> str:
 
 def fill(url: str, count: int, each: int, *, ahead_ms: int = DAY_MS) -> list[str]:
     """`count` nodes of `each` devices with the indexes from 1; the names of the nodes."""
-    at(url, lambda tx: _fill(tx, count, each, ahead_ms))
+    at(url, lambda tx: write_fleet(tx, count, each, ahead_ms))
     return names(count)
 
 
-def _fill(tx: Tx, count: int, each: int, ahead_ms: int) -> None:
+def write_fleet(tx: Tx, count: int, each: int, ahead_ms: int = 0) -> None:
+    """The rows, in a transaction of the caller."""
     own = {"workspace_id": tx.workspace_id, "rev": 1, "created_at": tx.now}
     seen = {"last_seen_at": tx.now + ahead_ms, "is_online": True}
     rows = [

@@ -110,14 +110,14 @@ def _row(name: str, rounds: Sequence[Sequence[float]]) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--short", action="store_true", help="200,000 events, two rounds of a second each")
+    parser.add_argument("--short", action="store_true", help="200,000 events, two rounds of half a second each")
     parser.add_argument("--events", type=int)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float)
     args = parser.parse_args()
     args.events = args.events or (200_000 if args.short else 10_000_000)
     args.rounds = args.rounds or (2 if args.short else ROUNDS + 2)
-    args.seconds = args.seconds or (1.0 if args.short else 3.0)
+    args.seconds = args.seconds or (0.5 if args.short else 3.0)
     where, rows = machine(), list[dict[str, Any]]()
     with fresh_databases("sqlite", "postgresql") as fresh:
         for dialect in ("sqlite", "postgresql"):

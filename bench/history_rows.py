@@ -22,7 +22,7 @@ from rackhand.engine.run_requests import RUN_REQUEST
 from rackhand.engine.runs import Origin, create_run
 from rackhand.store.db import Tx
 from rackhand.store.db_sqlite import driver
-from rackhand.store.tables import devices, events, run_device_states, run_steps, runs
+from rackhand.store.tables import COUNT_COLUMNS, devices, events, run_device_states, run_steps, runs
 
 SPAN_MS = 20 * 3_600_000
 DEVICES, STEPS, EVENTS = 100, 10, 100
@@ -73,11 +73,10 @@ class History:
                 yield run, (run * DEVICES + place) % self._shape.devices + 1
 
     def runs(self) -> Iterator[dict[str, Any]]:
-        final = {"status": "succeeded", "count_queued": 0, "count_succeeded": DEVICES, "count_total": DEVICES}
+        counts = dict.fromkeys(COUNT_COLUMNS, 0) | {"count_succeeded": DEVICES, "count_total": DEVICES}
         for run in range(self._shape.runs):
-            yield (
-                self._run | final | {"id": self._id(run, 0), "created_at": self._at(run), "finished_at": self._at(run)}
-            )
+            when = {"created_at": self._at(run), "finished_at": self._at(run)}
+            yield self._run | {"id": self._id(run, 0), "status": "succeeded"} | counts | when
 
     def device_runs(self) -> Iterator[Row]:
         final = {"status": "succeeded", "step_count": STEPS, "last_event_seq": EVENTS, "finished_seq": EVENTS}

@@ -100,12 +100,12 @@ def at_work(loop: Loop, served: Served, nodes: Sequence[str], *, each: int = JOB
 def measure(url: str, dialect: str, replicas: int, sizes: Sequence[int], args: argparse.Namespace) -> list[Any]:
     """The rows of one arrangement of servers."""
     rows = []
-    nodes = fill(url, AGENTS, JOBS, ahead_ms=0)
+    nodes = fill(url, args.agents, JOBS, ahead_ms=0)
     with serving(url, replicas=replicas) as served, Loop() as loop:
         load = Load(loop, at_work(loop, served, nodes), served, url)
         tokens = [agent.jobs[0].token for agent in load.agents]
+        limits = {"limit_events_per_s": batches_per_s(url, tokens), "fsyncs_per_s": fsyncs_per_s()}
         for size in sizes:
-            limits = {"limit_events_per_s": batches_per_s(url, tokens), "fsyncs_per_s": fsyncs_per_s()}
             found = median_of(lambda size=size: load.round(size, args.seconds), args.rounds)  # type: ignore[misc]
             about = {"database": dialect, "processes": replicas, "events_a_request": size}
             promised = PROMISED.get((dialect, replicas, size), {})
@@ -114,12 +114,12 @@ def measure(url: str, dialect: str, replicas: int, sizes: Sequence[int], args: a
     return rows
 
 
-def kill(url: str, dialect: str, seconds: float) -> dict[str, Any]:
-    """kill -9 of the server while 100 agents report: which answered events are no rows afterwards."""
-    nodes = fill(url, AGENTS, JOBS, ahead_ms=0)
+def kill(url: str, dialect: str, args: argparse.Namespace) -> dict[str, Any]:
+    """kill -9 of the server while the agents report: which answered events are no rows afterwards."""
+    nodes = fill(url, args.agents, JOBS, ahead_ms=0)
     with serving(url) as served, Loop() as loop:
         agents = at_work(loop, served, nodes)
-        loop.run(_until_killed(agents, served.processes[0].pid, seconds))
+        loop.run(_until_killed(agents, served.processes[0].pid, args.seconds))
     acknowledged = {f"{agent.name}-{number}" for agent in agents for number in range(1, agent.acknowledged + 1)}
     unanswered = sum(agent.number - agent.acknowledged for agent in agents)
     kept = at(url, _reported)
@@ -145,6 +145,7 @@ def _reported(tx: Tx) -> set[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="one round of a second each")
+    parser.add_argument("--agents", type=int, default=AGENTS)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float)
     args = parser.parse_args()
@@ -154,8 +155,8 @@ def main() -> None:
     with fresh_databases("sqlite", "postgresql") as fresh:
         for dialect, replicas, sizes in PLAN:
             rows += measure(fresh(dialect), dialect, replicas, sizes, args)
-        rows += [kill(fresh(dialect), dialect, args.seconds) for dialect in ("sqlite", "postgresql")]
-    report("ingest", rows, where=where, rounds=args.rounds, seconds=args.seconds, agents=AGENTS)
+        rows += [kill(fresh(dialect), dialect, args) for dialect in ("sqlite", "postgresql")]
+    report("ingest", rows, where=where, rounds=args.rounds, seconds=args.seconds, agents=args.agents)
 
 
 if __name__ == "__main__":

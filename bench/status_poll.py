@@ -110,11 +110,13 @@ class Polls:
             yield self._asked(f"&since={rev}&layout={layout}", 304)
 
     def changed(self) -> Iterator[Answer]:
+        rev, layout = self._page.where()
         for _ in range(self._count // 5 or 1):
-            rev, layout = self._page.where()
             self._page.change()
             answer = self._asked(f"&since={rev}&layout={layout}", 200)
-            assert len(json.loads(answer.body)["changed"]) == EACH, answer.body[:300]
+            part = json.loads(answer.body)
+            rev = part["rev"]
+            assert len(part["changed"]) == EACH, answer.body[:300]
             yield answer
 
     def cached(self) -> Iterator[Answer]:
