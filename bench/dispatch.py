@@ -54,6 +54,9 @@ class WaitingNode:
             body = {"node_id": self.name, "max_jobs": 10, "wait_ms": 30_000, "held": self.held}
             status, raw = await self.line.send(self.line.encode("POST", "/api/nodes/pull", json.dumps(body).encode()))
             at = time.perf_counter()
+            if status == 503:  # the database is busy: as an agent does
+                await asyncio.sleep(1)
+                continue
             assert status == 200, raw[:300]
             answer = json.loads(raw)
             self.held = [token for token in self.held if token not in answer["cancelled"]]
@@ -82,8 +85,10 @@ class Dispatcher:
             self.nodes.append(WaitingNode(name, url, await connect(url, token_of(name)), got))
         self._got = got
         self._polls = [asyncio.create_task(node.poll()) for node in self.nodes]
-        while await self._open_polls() < len(names):  # noqa: ASYNC110 - nobody tells that a poll waits
-            await asyncio.sleep(0.05)
+        while await self._open_polls() < len(names):
+            ended = [poll for poll in self._polls if poll.done()]
+            assert not ended, ended
+            await asyncio.sleep(0.2)
 
     async def _open_polls(self) -> int:
         """How many polls wait at all servers."""

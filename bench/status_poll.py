@@ -82,7 +82,10 @@ class Page:
     def change(self) -> None:
         """The first node reports its devices, every one of them not as before."""
         self._beats += 1
-        state = {"online": self._beats % 2 == 0, "adb_state": "device" if self._beats % 2 == 0 else "offline"}
+        state: dict[str, Any] = {
+            "online": self._beats % 2 == 0,
+            "adb_state": "device" if self._beats % 2 == 0 else "offline",
+        }
         phones = [{"serial": serial, "runtime_handle": serial} | state for serial in serials(0, EACH)]
         node = names(1)[0]
         event = {"event_id": f"b{self._beats}", "type": "device_heartbeat", "node_id": node}
