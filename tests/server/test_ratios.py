@@ -31,9 +31,7 @@ from rackhand.wire.messages import Heartbeat, Job
 STATUS = "/api/nodes/status"
 AGENTS = 100
 WORTH = 4
-"""Promised of the group commit at 100 agents."""
-NOISE = 2
-"""What a busy machine may take of a ratio of times."""
+"""Promised of the group commit at 100 agents; seen on SQLite and a busy machine: 29."""
 
 
 async def at_work(lab: Lab, count: int) -> list[Job]:
@@ -78,7 +76,7 @@ def test_a_group_commit_is_worth_several_commits_of_one_request(database: Databa
                 single.append(await seconds(one_by_one(requests(lab, jobs, number))))
                 grouped.append(await seconds(together(requests(lab, jobs, number + 1))))
             await writer.close()
-            assert min(single) / min(grouped) >= WORTH / NOISE
+            assert min(single) / min(grouped) >= WORTH
 
     asyncio.run(story())
 
