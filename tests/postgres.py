@@ -145,6 +145,9 @@ def reachable(programs: Path, folder: Path) -> Path:
     return folder / programs.relative_to(package.parent)
 
 
+_QUICK = "-F -c synchronous_commit=off -c full_page_writes=off"
+
+
 @contextmanager
 def running_postgres(programs: Path, *, is_durable: bool = False) -> Iterator[PostgresServer]:
     """A server in a folder of its own, with the migrated template; ended and removed afterwards. Tests do not wait for
@@ -164,8 +167,7 @@ def running_postgres(programs: Path, *, is_durable: bool = False) -> Iterator[Po
             assert done.returncode == 0, f"{command} ended with {done.returncode}; see {folder}/log"
 
         run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        quick = "" if is_durable else "-F -c synchronous_commit=off -c full_page_writes=off"
-        options = f"-k {folder} -c listen_addresses='' {quick}"
+        options = f"-k {folder} -c listen_addresses='' {'' if is_durable else _QUICK}"
 
         def control(action: str) -> None:
             more = ("-l", str(folder / "log"), "-o", options) if action == "start" else ("-m", "immediate")

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,29 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 def test_port_0_is_known_before_anything_starts() -> None:
     with bind(Settings(port=0)) as sock:
         assert address(Settings(port=0), sock) == f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvicorn.Config("", log_config=None).get_loop_factory()])
+def test_no_part_of_an_answer_is_held_back(factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """Nagle's algorithm is off: else the body, written after the head, waits for the client's delayed ACK."""
+
+    async def story() -> int:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            found.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with bind(Settings(port=0)) as sock:
+            async with await asyncio.start_server(greet, sock=sock):
+                _, writer = await asyncio.open_connection(*sock.getsockname())
+                is_at_once = await asyncio.wait_for(found, 20)
+                writer.close()
+                await writer.wait_closed()
+        return is_at_once
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert runner.run(story()) != 0
 
 
 def test_a_console_that_went_away_stops_no_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -20,8 +20,6 @@ def serve(
 ) -> None:
     """Run the server. Prints `Ready http://HOST:PORT` once it answers, then how to log in. Settings: RACKHAND_*
     (docs/settings.md)."""
-    import asyncio
-
     from rackhand.cli.traced import traced
     from rackhand.server import logs, main, settings
 
@@ -35,7 +33,7 @@ def serve(
     with reported():
         try:
             with traced("rackhand-server", is_on=loaded.traces) as trace:
-                asyncio.run(main.serve(loaded, tell, trace))
+                main.run(loaded, tell, trace)
         except KeyboardInterrupt:
             raise SystemExit(int(Exit.SUCCEEDED)) from None
 

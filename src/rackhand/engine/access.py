@@ -59,14 +59,17 @@ def audit(tx: Tx, actor: Actor, action: str, subject: str | None = None, detail:
 
 
 def by_token(tx: Tx, token_hash: str, remote_addr: str | None) -> Actor:
-    """The actor behind an API or node token; NotAuthenticated if there is none, or it was revoked or ran out."""
+    """The actor behind an API or node token; NotAuthenticated if there is none, or it was revoked or ran out.
+
+    Nodes are looked for first: most requests are theirs.
+    """
+    node_id = access.find_node_by_token(tx, token_hash)
+    if node_id is not None:
+        return Actor("node", node_id, None, node_id, remote_addr)
     token = access.find_token(tx, token_hash)
     if token is not None and token.is_valid(tx.now):
         return Actor("token", token.id, Role(token.role), None, remote_addr, Scope(token.scope))
-    node_id = access.find_node_by_token(tx, token_hash)
-    if node_id is None:
-        raise NotAuthenticated("the token is not known, was revoked or ran out; nothing was changed: use a valid token")
-    return Actor("node", node_id, None, node_id, remote_addr)
+    raise NotAuthenticated("the token is not known, was revoked or ran out; nothing was changed: use a valid token")
 
 
 def require_node_token(tx: Tx, node_id: str, token_hash: str) -> None:

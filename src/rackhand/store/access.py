@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from rackhand.core.clock import Millis
 from rackhand.store.db import Tx
@@ -29,11 +29,16 @@ class TokenRow:
 
 
 _TOKEN = tuple(api_tokens.c[name] for name in TokenRow.__slots__)
+# Every request looks for its token: these statements are put together once.
+_BY_HASH = select(*_TOKEN).where(api_tokens.c.token_hash == bindparam("hash"))
+_NODE_BY_HASH = select(nodes.c.id).where(
+    nodes.c.workspace_id == bindparam("workspace"), nodes.c.token_hash == bindparam("hash")
+)
 
 
 def find_token(tx: Tx, token_hash: str) -> TokenRow | None:
     """The API token with this hash, valid or not."""
-    row = tx.conn.execute(select(*_TOKEN).where(api_tokens.c.token_hash == token_hash)).first()
+    row = tx.conn.execute(_BY_HASH, {"hash": token_hash}).first()
     return None if row is None else TokenRow(*row)
 
 
@@ -66,8 +71,8 @@ def _is(tx: Tx, token_id: str) -> tuple[Any, ...]:
 
 def find_node_by_token(tx: Tx, token_hash: str) -> str | None:
     """The id of the node with this token hash."""
-    statement = select(nodes.c.id).where(nodes.c.workspace_id == tx.workspace_id, nodes.c.token_hash == token_hash)
-    found: str | None = tx.conn.execute(statement).scalar_one_or_none()
+    wanted = {"workspace": tx.workspace_id, "hash": token_hash}
+    found: str | None = tx.conn.execute(_NODE_BY_HASH, wanted).scalar_one_or_none()
     return found
 
 
