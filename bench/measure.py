@@ -30,7 +30,7 @@ from tests.postgres import postgres_programs, running_postgres  # noqa: E402 - s
 from rackhand.cli.fake import BOOTSTRAP  # noqa: E402
 from rackhand.cli.fake_process import Process  # noqa: E402
 
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(os.environ.get("RACKHAND_BENCH_RESULTS") or Path(__file__).resolve().parent / "results")
 ADMIN = {"Authorization": f"Bearer {BOOTSTRAP}"}
 ROUNDS = 5
 _LIBRARIES = ("litestar", "uvicorn", "sqlalchemy", "asyncpg", "msgspec", "aiohttp", "adbutils")
