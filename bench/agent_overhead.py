@@ -58,7 +58,7 @@ def raw_call(port: int) -> Call:
             assert (await reader.readexactly(12))[:4] == b"OKAY"
             writer.write(encode_service(f"{PID_PREFIX}{COMMAND}"))
             assert await reader.readexactly(4) == b"OKAY"
-            channel = -1
+            channel, body = -1, b""
             while channel != EXIT:
                 channel, size = decode_shell_header(await reader.readexactly(SHELL_HEADER.size))
                 body = await reader.readexactly(size)

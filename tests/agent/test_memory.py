@@ -1,4 +1,4 @@
-"""What an agent keeps in memory: so much a device, and nothing of what is over. Ratios only, with slack (both are 1)."""
+"""What an agent keeps in memory: so much a device, and nothing of what is over. Ratios, with slack: both are 1."""
 
 import asyncio
 import gc
