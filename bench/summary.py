@@ -63,31 +63,18 @@ class Chart:
     is_log: bool = False
 
 
+_SQLITE = {"database": "sqlite"}
+_STEP = ("server_cpu_ms_per_step", "agents_cpu_ms_per_step", "adb_cpu_ms_per_step")
 CHARTS = (
-    Chart("agent", "agent_idle", "An idle agent over its devices", "devices", ("cpu_percent", "memory_mb")),
-    Chart(
-        "nodes",
-        "fleet",
-        "CPU milliseconds per step over nodes of 50 devices",
-        "nodes",
-        ("server_cpu_ms_per_step", "agents_cpu_ms_per_step", "adb_cpu_ms_per_step"),
-    ),
-    Chart(
-        "devices",
-        "fleet_light",
-        "The server's CPU microseconds per event over devices",
-        "devices",
-        ("cpu_us_per_event",),
-        {"phase": "run"},
-    ),
-    Chart(
-        "memory",
-        "fleet_light",
-        "The server's resident memory over devices, MB",
-        "devices",
-        ("server_mb",),
-        {"phase": "idle"},
-    ),
+    Chart("agent", "agent_idle", "An idle agent: CPU per cent of a core, MB", "devices", ("cpu_percent", "memory_mb")),
+    Chart("nodes", "fleet", "CPU milliseconds a step, by nodes with agents", "nodes", _STEP),
+    Chart("devices", "fleet_light", "Server, CPU us an event", "devices", ("cpu_us_per_event",), {"phase": "run"}),
+    Chart("memory", "fleet_light", "Server, resident MB", "devices", ("server_mb",), {"phase": "idle"}),
+    Chart("polls", "status_poll", "A status poll, ms", "devices", ("ms",), _SQLITE | {"view": "packed"}, "poll"),
+    Chart("create", "create_run", "Making a run, ms", "devices", ("ms",), None, "database"),
+    Chart("events", "ingest", "Events a second", "events_a_request", ("events_per_s",), {"processes": 1}, "database"),
+    Chart("replicas", "replicas", "Events a second on PostgreSQL", "processes", ("events_per_s",), None, "runs"),
+    Chart("history", "history", "Cost of an empty database's, by its events", "events", ("ratio",), _SQLITE, "figure"),
 )
 
 
@@ -159,14 +146,22 @@ def draw(results: Results, folder: Path = IMAGES) -> list[Chart]:
 def lines_of(chart: Chart, rows: Sequence[Mapping[str, Any]]) -> dict[str, Points]:
     """Named points; a line of less than two is none."""
     found: dict[str, list[tuple[float, float]]] = {}
-    for row in rows:
+    for row in with_beginnings(rows):
         if any(row.get(name) != value for name, value in (chart.only or {}).items()) or chart.x not in row:
             continue
         for figure in chart.figures:
             if isinstance(row.get(figure), int | float):
-                name = f"{row[chart.series]}: {figure}" if chart.series else figure
+                name = f"{chart.series} {row[chart.series]}" if chart.series else figure
                 found.setdefault(name, []).append((row[chart.x], row[figure]))
     return {name: sorted(points) for name, points in found.items() if len(points) > 1}
+
+
+def with_beginnings(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """A row that compares a full database with an empty one is two points: the empty one is 1 by definition."""
+    for row in rows:
+        if {"empty", "full", "ratio"} <= row.keys():
+            yield {**row, "events": 0, "ratio": 1.0}
+        yield row
 
 
 def generated(results: Results, charts: Sequence[Chart]) -> str:
