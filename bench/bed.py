@@ -10,6 +10,8 @@ as anybody would start them and not forked from one that has imported everything
 import asyncio
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -169,7 +171,8 @@ class Bed:
 def open_bed(
     devices: int, *, nodes: int = 1, latency_ms: int = 0, has_agents: bool = True, environment: Mapping[str, str] = {}
 ) -> Iterator[Bed]:
-    """Everything up and every device online; over when left."""
+    """Everything up and every device online; over when left, also by SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
     raise_file_limit()
     with tempfile.TemporaryDirectory(prefix="rh-bench-", ignore_cleanup_errors=True) as name, ExitStack() as stack:
         folder = Path(name)
@@ -185,7 +188,8 @@ def open_bed(
         path = asyncio.run(find_binary()).path
         ports = [free_port() for _ in groups]
         own = {**OWN_SETTINGS, **QUIET}
-        adbs = [start(f"adb-{port}", [str(path), "-P", str(port), "nodaemon", "server"], own) for port in ports]
+        adb_words = [*tied(), str(path), "-P"]
+        adbs = [start(f"adb-{port}", [*adb_words, str(port), "nodaemon", "server"], own) for port in ports]
         for port, group in zip(ports, groups, strict=True):
             until(partial(is_listening, port), "the adb server does not listen", START_S)
             asyncio.run(attach(port, group))
@@ -193,6 +197,12 @@ def open_bed(
         if has_agents:
             start_agents(bed, start)
         yield bed
+
+
+def tied() -> list[str]:
+    """What a command begins with that has no leash and must not outlive this process (util-linux)."""
+    found = shutil.which("setpriv")
+    return [found, "--pdeathsig", "TERM"] if found else []
 
 
 def start_agents(bed: Bed, start: Callable[..., Program]) -> None:
