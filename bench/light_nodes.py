@@ -95,7 +95,7 @@ class Node:
         offset = random.randrange(whole_every)
         while True:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            await self.beat(is_whole=number % whole_every == offset)
+            await self.beat(is_whole=number == 0 or number % whole_every == offset)
             number, due = number + 1, due + PERIODS.beat_ms / 1000
 
     async def _poll_on(self) -> None:
