@@ -12,10 +12,10 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hash
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test lint types coverage check docs lock audit nightly clean
+.PHONY: help setup browser demo test lint types coverage check docs lock audit bench bench-full nightly clean
 
 help: ## Say what each target does
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 setup: ## Make .venv from the lock and bundle the front end (at once when nothing changed)
 	@$(PYTHON) tools/setup.py
@@ -54,9 +54,15 @@ lock: setup ## Renew requirements.lock and tools/bootstrap.lock to the newest al
 audit: setup ## Look every locked package up in the public lists of known vulnerabilities (needs the network)
 	@$(PYTHON) tools/audit.py
 
+bench: setup ## The short set of benchmarks, at most 10 minutes: every promise beside what was measured (ARGS="fleet": only it)
+	@$(BIN)/python -m bench --short $(ARGS)
+
+bench-full: setup ## Every benchmark in full, some hours on a quiet machine; writes the figures of bench/README.md
+	@$(BIN)/python -m bench $(ARGS)
+
 nightly: export RACKHAND_NIGHTLY := 1
 nightly: export RACKHAND_CHROMIUM := /usr/bin/chromium
-nightly: browser ## The long sets: every test with more examples and looks, chaos, planted bugs, fuzzing, an hour's soak
+nightly: browser ## The long sets: tests with more examples and looks, chaos, planted bugs, fuzzing, an hour's soak, bench-full
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile nightly $(ARGS)
 	@$(BIN)/python bench/chaos.py --schedules 200
 	@$(BIN)/python bench/chaos.py --schedules 200 --database postgresql
@@ -65,6 +71,7 @@ nightly: browser ## The long sets: every test with more examples and looks, chao
 	@$(BIN)/python -m bench.fuzz
 	@$(BIN)/python -m bench.soak
 	@$(BIN)/python bench/schedules.py
+	@$(BIN)/python -m bench
 
 clean: ## Remove the environment and every cache of this checkout
 	@rm -rf frontend/node_modules src/rackhand/server/static/dist .venv .tools .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist

@@ -305,7 +305,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="readers with this in their name")
     words = parser.parse_args()
-    rows, findings = [], []
+    rows, findings = list[dict[str, Any]](), list[str]()
     with tempfile.TemporaryDirectory(prefix="rh-fuzz-") as folder:
         streams = Streams(Path(folder))
         chosen = [reader for reader in readers(streams) if words.only in reader.name]

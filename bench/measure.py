@@ -33,7 +33,7 @@ from rackhand.cli.fake import BOOTSTRAP  # noqa: E402
 from rackhand.cli.fake_process import Process, children_of  # noqa: E402
 from rackhand.store.fake import DatabasePlace  # noqa: E402
 
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(os.environ.get("RACKHAND_BENCH_RESULTS") or Path(__file__).resolve().parent / "results")
 ADMIN = {"Authorization": f"Bearer {BOOTSTRAP}"}
 ROUNDS = 5
 START_S = 120.0

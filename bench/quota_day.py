@@ -48,7 +48,7 @@ def fixed(channels: dict[str, Activity], units_left: int, ms_left: int) -> dict[
 
 def uploads_of(rate: float, days: int, chance: random.Random) -> list[int]:
     """Times of the uploads from four weeks before the start to the end."""
-    at, times = float(START - 28 * DAY_MS), []
+    at, times = float(START - 28 * DAY_MS), list[int]()
     while True:
         at += chance.expovariate(rate / DAY_MS)
         if at >= START + days * DAY_MS:

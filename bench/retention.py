@@ -19,6 +19,7 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
+from bench.measure import RESULTS
 from rackhand.core.ids import uuid7
 from rackhand.core.schema import parse
 from rackhand.engine import preferences
@@ -33,7 +34,7 @@ from rackhand.store.db import Committed, Database, Tx
 from rackhand.store.fake import FakeClock
 from rackhand.store.tables import events, run_device_states, run_steps, runs
 
-RESULT = Path(__file__).parent / "results" / "retention.json"
+RESULT = RESULTS / "retention.json"
 
 
 @dataclass(frozen=True, slots=True)

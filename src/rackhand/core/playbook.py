@@ -1,7 +1,7 @@
 """Playbooks: ordered steps over command assets, resolved to full copies that no later edit changes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from rackhand.core import template
@@ -115,10 +115,11 @@ class Step:
 
     def with_policy(self, policy: Policy) -> "Step":
         """With no None left: a step's own value beats its asset's (copied in), which beats the policy's."""
-        values = asdict(self)
-        values["timeout_ms"] = policy.timeout_ms if self.timeout_ms is None else self.timeout_ms
-        values["retry_count"] = policy.retry_count if self.retry_count is None else self.retry_count
-        return Step.of(values)
+        return replace(
+            self,
+            timeout_ms=policy.timeout_ms if self.timeout_ms is None else self.timeout_ms,
+            retry_count=policy.retry_count if self.retry_count is None else self.retry_count,
+        )
 
 
 def resolve_steps(
