@@ -14,7 +14,7 @@ from rackhand.engine.fake import Lab, phone
 from rackhand.engine.preferences import DAY_MS, PREFERENCES
 from rackhand.server.fake import Api, ServerPlace
 from rackhand.server.retention import remove_old
-from rackhand.store import retention, runs
+from rackhand.store import playbooks, retention, runs
 
 CONTENT = b"a picture"
 
@@ -118,5 +118,30 @@ def test_one_pass_is_bounded_and_the_next_one_goes_on(server: ServerPlace, monke
             api.clock.advance(2 * DAY_MS)
 
             assert [await remove_old(api.db, api.room.artifacts) for _ in range(3)] == [1, 1, 0]
+
+    asyncio.run(story())
+
+
+def test_a_playbook_that_was_made_for_a_run_goes_with_the_last_run_of_it(server: ServerPlace) -> None:
+    async def story() -> None:
+        async with server.open() as api:
+            _, lab, kept = await finished(api)
+            saved = (await api.get(f"/api/runs/{kept}")).json()["run"]["playbook_id"]
+            steps = [{"kind": "shell", "title": "Look", "params": {"command": "id"}}]
+            first = (await api.post("/api/runs", json={"steps": steps, "target": {"scope": "all"}})).json()["id"]
+            await api.post(f"/api/runs/{first}/stop")
+            hidden = (await api.get(f"/api/runs/{first}")).json()["run"]["playbook_id"]
+            api.clock.advance(DAY_MS // 2)
+            await lab.beat("PC-01")
+            again = (await api.post(f"/api/runs/{first}/rerun", json={"outcomes": ["stopped"]})).json()["id"]
+            await api.post(f"/api/runs/{again}/stop")
+
+            api.clock.advance(DAY_MS // 2 + 1)
+            assert await remove_old(api.db, api.room.artifacts) == 2
+            assert await lab.db.read(playbooks.get, hidden) is not None
+            api.clock.advance(DAY_MS // 2)
+            assert await remove_old(api.db, api.room.artifacts) == 1
+            assert await lab.db.read(playbooks.get, hidden) is None
+            assert await lab.db.read(playbooks.get, saved) is not None
 
     asyncio.run(story())

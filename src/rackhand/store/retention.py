@@ -10,7 +10,7 @@ from rackhand.core.states import RUN
 from rackhand.store.artifacts import storage_key
 from rackhand.store.db import Tx
 from rackhand.store.inventory import chunks
-from rackhand.store.tables import artifacts, events, run_device_states, run_steps, runs
+from rackhand.store.tables import artifacts, events, playbooks, run_device_states, run_steps, runs, schedules
 
 RUNS_A_BATCH = 20
 ROWS_A_BATCH = 1_000
@@ -41,8 +41,8 @@ def old_runs(tx: Tx, before: Millis) -> OldRuns:
 
 
 def remove_runs(tx: Tx, due: OldRuns) -> int:
-    """Remove the listed artifacts and a batch of what else is below these runs; the runs themselves once nothing is.
-    Returns how many runs went."""
+    """Remove the listed artifacts and a batch of what else is below these runs; the runs themselves once nothing is,
+    with the playbooks that were made for them alone. Returns how many runs went."""
     for part in chunks([artifact_id for artifact_id, _ in due.contents]):
         of_these = (artifacts.c.workspace_id == tx.workspace_id, artifacts.c.id.in_(part))
         tx.conn.execute(delete(artifacts).where(*of_these))
@@ -52,7 +52,21 @@ def remove_runs(tx: Tx, due: OldRuns) -> int:
         if _remove_some(tx, table, _of(tx, table, due.ids), ROWS_A_BATCH) == ROWS_A_BATCH:
             return 0
     mine = (runs.c.workspace_id == tx.workspace_id, runs.c.id.in_(due.ids))
-    return tx.conn.execute(delete(runs).where(*mine)).rowcount
+    made_for_them = tx.conn.execute(select(runs.c.playbook_id).where(*mine).distinct()).scalars().all()
+    removed = tx.conn.execute(delete(runs).where(*mine)).rowcount
+    _remove_hidden(tx, made_for_them)
+    return removed
+
+
+def _remove_hidden(tx: Tx, playbook_ids: Sequence[str]) -> None:
+    """Of these playbooks, those that were made for single runs and that nothing names any more."""
+    p = playbooks.c
+    unused = [
+        ~exists().where(table.c.workspace_id == p.workspace_id, table.c.playbook_id == p.id)
+        for table in (runs, schedules)
+    ]
+    theirs = (p.workspace_id == tx.workspace_id, p.id.in_(playbook_ids), p.is_hidden)
+    tx.conn.execute(delete(playbooks).where(*theirs, *unused))
 
 
 def _of(tx: Tx, table: Table, run_ids: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
