@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import linear_regression, mean
+from statistics import linear_regression, mean, median
 from typing import Any
 
 from bench.charts import write_lines
@@ -241,6 +241,13 @@ def growth(points: list[tuple[float, float]]) -> float:
     return linear_regression(xs, ys).slope * (xs[-1] - xs[0]) / mean(ys)
 
 
+def step(values: list[float]) -> float:
+    """By how much the middle of the last quarter is above that of the third: what is open goes up and down with the
+    work, by half at times, and a line through that leans to one side or the other."""
+    quarter = max(1, len(values) // 4)
+    return median(values[-quarter:]) / median(values[-2 * quarter : -quarter]) - 1
+
+
 def kept_runs(samples: list[Sample]) -> list[int]:
     """At each sample: the runs that ended within the time that they are kept, and until retention comes round."""
     found = []
@@ -254,9 +261,6 @@ def kept_runs(samples: list[Sample]) -> list[int]:
 def judge(samples: list[Sample]) -> dict[str, dict[str, float]]:
     """The growth of each figure, and how much it may be."""
 
-    def line(look: Callable[[Sample], float]) -> float:
-        return growth([(sample.minute, look(sample)) for sample in samples])
-
     kept = kept_runs(samples)
 
     def per_run(look: Callable[[Sample], float]) -> float:
@@ -266,7 +270,8 @@ def judge(samples: list[Sample]) -> dict[str, dict[str, float]]:
     judged: dict[str, dict[str, float]] = {}
     for name in samples[0].processes:
         for figure in ("memory_mb", "descriptors", "threads"):
-            rise = line(lambda sample, name=name, figure=figure: sample.processes[name][figure])  # type: ignore[misc]
+            points = [(sample.minute, sample.processes[name][figure]) for sample in samples]
+            rise = growth(points) if figure == "memory_mb" else step([y for _, y in points])
             judged[f"{name} {figure}"] = {"rise": round(rise, 4), "allowed": GROWTH[figure]}
     for table in sorted(samples[-1].rows):
         if samples[-1].rows[table] > 200 and table not in KEPT_FOR_GOOD:
