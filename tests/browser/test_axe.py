@@ -64,21 +64,19 @@ def test_filled(site: Site, visit: Visit, name: str, look: Look) -> None:
 
 
 @looks(("ko", "dark"))
-def test_empty(empty_site: Site, visit: Visit, look: Look) -> None:
-    language, theme = look
-    judge(visit("/login", role=None, language=language, theme=theme))
-    for path in EMPTY:
-        page = visit(path, language=language, theme=theme)
-        judge(page)
+@pytest.mark.parametrize("path", [*EMPTY, *EMPTY_SETTINGS])
+def test_empty(empty_site: Site, visit: Visit, path: str, look: Look) -> None:
+    page = visit(path, language=look[0], theme=look[1])
+    judge(page)
+    if path in EMPTY:
         assert page.evaluate(_PRESS) > 0
-    for path in EMPTY_SETTINGS:
-        judge(visit(path, language=language, theme=theme))
 
 
 @looks(("en", "light"))
 def test_refused_forms(site: Site, visit: Visit, look: Look) -> None:
     language, theme = look
     page = visit(LOGIN, role=None, expected="403", language=language, theme=theme)
+    judge(page)
     page.locator("input[name='/name']").fill("nobody")
     page.locator("input[name='/password']").fill("wrong")
     page.locator("form[action='/login'] button").click()

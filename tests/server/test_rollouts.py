@@ -17,7 +17,7 @@ async def canary_failed(api: Api, **rollout: Any) -> str:
     body = {"playbook_id": await lab.playbook(), "target": {"scope": "all"}, "rollout": {"waves": [1, 2]} | rollout}
     run_id = str((await api.make("/api/runs", body))["id"])
     await lab.execute("PC-01", (await lab.pull("PC-01")).jobs[0], "failed")
-    await api.db.write(sweep.sweep, lab.periods)
+    await sweep.pass_once(api.db, lab.periods)
     return run_id
 
 

@@ -99,9 +99,9 @@ class Lab:
         while left > self.periods.sweep_gap_ms:
             self.clock.advance(self.periods.sweep_gap_ms)
             left -= self.periods.sweep_gap_ms
-            await self.db.write(sweep.sweep, self.periods)
+            await sweep.pass_once(self.db, self.periods)
         self.clock.advance(left)
-        return await self.db.write(sweep.sweep, self.periods)
+        return await sweep.pass_once(self.db, self.periods)
 
     async def report(self, *events: dict[str, Any]) -> list[Result]:
         """Decode and apply events in one group commit, each as a request of its own."""

@@ -13,7 +13,7 @@ from litestar.types import ControllerRouterHandler
 
 from rackhand.core.traces import Tracer, untraced
 from rackhand.engine.callbacks import CallbackWriter
-from rackhand.engine.sweep import sweep
+from rackhand.engine.sweep import pass_once
 from rackhand.server import health, idempotency, wheel
 from rackhand.server.api import (
     artifacts,
@@ -142,11 +142,10 @@ def _make_room(database: Database, settings: Settings) -> Parts:
     wakeups.connect(hints)
 
     async def tick() -> None:
-        swept = await database.write(sweep, periods)
+        swept = await pass_once(database, periods)
         wakeups.wake_all(swept.wake)
 
     artifacts = make_blobs(settings.storage_url, settings.data, "artifacts")
-    vault = open_vault(settings.secret_key, settings.data)
     return Parts(
         db=database,
         settings=settings,

@@ -14,7 +14,7 @@ from rackhand.store.db_postgresql import RETRIED
 from rackhand.store.tables import sweeps
 
 T = TypeVar("T")
-_BREAKS = (RackhandError, SQLAlchemyError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+BREAKS = (RackhandError, SQLAlchemyError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What a row that should not be there can make a rule raise."""
 
 
@@ -57,7 +57,7 @@ def attempt(tx: Tx, act: Callable[[], T], report: Callable[[Exception], None]) -
     try:
         with tx.conn.begin_nested():
             return act()
-    except _BREAKS as error:
+    except BREAKS as error:
         if isinstance(error, DBAPIError) and (error.connection_invalidated or _is_transient(error)):
             raise
         del tx.facts[told:]
