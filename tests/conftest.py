@@ -20,7 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
+from tests.compiled import share_compiled
 from tests.postgres import PostgresServer, migrate, postgres_programs, running_postgres
 
 from rackhand.store.fake import DatabasePlace
@@ -32,6 +34,10 @@ settings.register_profile(
 )
 settings.register_profile("nightly", settings.get_profile("default"), derandomize=False, max_examples=2000)
 settings.load_profile("default")
+share_compiled()
+# Not rich's coloured tracebacks: some tests break things by the dozen.
+_PLAIN = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+structlog.configure([*structlog.get_config()["processors"][:-1], _PLAIN])
 
 
 gc.disable()  # while thousands of tests are imported, until `pytest_collection_finish`

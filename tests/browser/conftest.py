@@ -130,10 +130,10 @@ class Visit:
         return [text for text in self.complaints if not any(re.search(known, text) for known in self.expected)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests of a module. Longer would break others: Playwright keeps an event loop running in this
-    thread until it ends, and no test of this process could start one of its own meanwhile.
+    """One browser while tests of this folder follow each other. It ends with the last of them: Playwright keeps an
+    event loop running in this thread, and no other test of this process could start one of its own meanwhile.
     """
     if not CHROMIUM.exists():
         reason = f"no {CHROMIUM} here: `make browser` installs Debian's, as root"

@@ -1,9 +1,9 @@
 """A rollout on its page: bars of the waves, why it halted, and the button that lets it go on."""
 
 from playwright.sync_api import expect
+from tests.browser.axe import judge
 from tests.browser.conftest import Visit
 from tests.browser.happenings import halted_rollout
-from tests.browser.test_axe import judge
 
 from rackhand.server.fake_site import Site
 

@@ -1,9 +1,9 @@
 """Making a schedule in a browser: the next five times while one types, and the page that it ends on, with history."""
 
 from playwright.sync_api import expect
+from tests.browser.axe import judge
 from tests.browser.conftest import Visit
 from tests.browser.happenings import playbook_named
-from tests.browser.test_axe import judge
 
 from rackhand.server.fake_site import Site
 
