@@ -19,6 +19,7 @@ from rackhand.server.oidc import role_of
 from rackhand.server.settings import SettingError, load
 from rackhand.store.fake import DatabasePlace
 
+ADDRESS = "127.0.0.1"
 ROLES = ("qa=operator", "lab-admins=admin", "guests=viewer")
 
 
@@ -126,7 +127,26 @@ def test_every_lie_is_refused(one_server: ServerPlace, provider: Provider) -> No
                 back = await come_back(browser, provider)
                 assert (back.status_code, message in back.text) == (403, True), (why, back.text[-2000:])
                 assert not await is_in(browser), why
+                api.room.attempts.succeed(None, ADDRESS)  # the brake has a test of its own
             assert (await api.get("/api/users")).json()["items"] == []
+
+    asyncio.run(story())
+
+
+def test_the_eleventh_answer_that_does_not_hold_waits_and_asks_nobody(server: ServerPlace, provider: Provider) -> None:
+    async def story() -> None:
+        async with server.open(**settings(provider)) as api:
+            assert (await come_back(api.browser(), provider)).status_code == 303
+            for _ in range(10):
+                assert (await come_back(api.browser(), provider, state="x" * 64)).status_code == 403
+            asked = len(provider.asked)
+
+            paused = await come_back(api.browser(), provider)
+            assert (paused.status_code, "try again in 15 minutes" in paused.text) == (429, True)
+            assert "/token" not in provider.asked[asked:]
+            refused = (await api.get("/api/audit", params={"action": "session.refused"})).json()["items"]
+            noted = [(line["actor"], line["subject"], line["detail"], line["remote_addr"]) for line in refused]
+            assert noted == [("nobody", None, {"by": "provider"}, ADDRESS)] * 10
 
     asyncio.run(story())
 

@@ -34,9 +34,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who sent a request. `role` is None for a node, `node_id` is None for everybody else."""
+    """Who sent a request. `role` is None for a node and for who could not say who they are, `node_id` is None for
+    everybody but nodes."""
 
-    kind: Literal["user", "token", "node", "bootstrap", "system"]
+    kind: Literal["user", "token", "node", "bootstrap", "system", "nobody"]
     id: str
     role: Role | None
     node_id: str | None = None
@@ -46,7 +47,7 @@ class Actor:
     @property
     def name(self) -> str:
         """As in the audit log: `user:kim`, `node:PC-01`, `bootstrap`."""
-        return self.kind if self.kind in ("bootstrap", "system") else f"{self.kind}:{self.id}"
+        return self.kind if self.kind in ("bootstrap", "system", "nobody") else f"{self.kind}:{self.id}"
 
 
 SYSTEM = Actor("system", "system", Role.ADMIN)

@@ -78,6 +78,15 @@ def open_session(tx: Tx, user_id: str, *, user_agent: str | None = None, remote_
     return cookie
 
 
+def note_refused(tx: Tx, user_id: str | None, by: str, remote_addr: str | None) -> None:
+    """Somebody tried to log in and could not. What they typed is not kept: people type passwords into the field above.
+
+    `by` is `password` or `provider`; `user_id` is whose name it was, None for nobody's.
+    """
+    nobody = Actor("nobody", "nobody", None, None, remote_addr)
+    audit(tx, nobody, "session.refused", None if user_id is None else f"user:{user_id}", {"by": by})
+
+
 def find_session(tx: Tx, cookie: str) -> Session | None:
     """The valid session of a cookie."""
     found = rows.find_session(tx, hash_secret(cookie))

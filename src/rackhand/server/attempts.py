@@ -1,4 +1,5 @@
-"""Wrong passwords are counted: ten per name and ten per address in 15 minutes, then a pause.
+"""Wrong passwords are counted: ten per name and ten per address in 15 minutes, then a pause; so are answers of a
+login provider that do not hold, which have an address alone.
 
 The counters live in this process and end with it: several replicas multiply the number of tries by their own number,
 which argon2 bears. A try counts when it begins, so that many at once are not more than ten; the right password takes
@@ -26,7 +27,7 @@ class Attempts:
     clock: Callable[[], float] = time.monotonic
     _tries: OrderedDict[str, list[float]] = field(default_factory=OrderedDict)
 
-    def begin(self, name_key: str, address: str | None) -> None:
+    def begin(self, name_key: str | None, address: str | None) -> None:
         """Count a try; TooMany, and nothing counted, if there were ten in the last 15 minutes."""
         now = self.clock()
         keys = _keys(name_key, address)
@@ -35,7 +36,7 @@ class Attempts:
             if len(recent) >= LIMIT:
                 wait_s = math.ceil(recent[0] + WINDOW_S - now)
                 raise TooMany(
-                    "too many wrong passwords; nobody was logged in: try again in {n} minutes",
+                    "too many failed logins; nobody was logged in: try again in {n} minutes",
                     n=math.ceil(wait_s / 60),
                     retry_after_s=wait_s,
                 )
@@ -45,17 +46,18 @@ class Attempts:
         while len(self._tries) > MOST_KEYS:
             self._tries.popitem(last=False)
 
-    def succeed(self, name_key: str, address: str | None) -> None:
-        """The password was right: the name's tries are forgotten, and this one of the address."""
-        name, *rest = _keys(name_key, address)
-        self._tries.pop(name, None)
-        for key in rest:
+    def succeed(self, name_key: str | None, address: str | None) -> None:
+        """It was right: the name's tries are forgotten, and this one of the address."""
+        for key in _keys(name_key, None):
+            self._tries.pop(key, None)
+        for key in _keys(None, address):
             if self._tries.get(key):
                 self._tries[key].pop()
 
 
-def _keys(name_key: str, address: str | None) -> tuple[str, ...]:
-    return (f"name {name_key[:80]}",) if address is None else (f"name {name_key[:80]}", f"from {_network(address)}")
+def _keys(name_key: str | None, address: str | None) -> tuple[str, ...]:
+    names = () if name_key is None else (f"name {name_key[:80]}",)
+    return names if address is None else (*names, f"from {_network(address)}")
 
 
 def _network(address: str) -> str:

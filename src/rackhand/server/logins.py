@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from rackhand.core.errors import FieldError, Invalid, NotAllowed
-from rackhand.engine import accounts, login_links
+from rackhand.engine import accounts, login_links, sessions
 from rackhand.engine.passwords import hash_password, is_password
 from rackhand.engine.sessions import Session
 from rackhand.server import session_cookie
@@ -36,6 +36,7 @@ async def log_in(request: Request, room: Parts, name: str, password: str) -> str
     user = await room.db.read(accounts.find_login, name)
     is_right = await _is_right(password, None if user is None else user.password_hash)
     if user is None or not is_right:
+        await room.db.write(sessions.note_refused, None if user is None else user.id, "password", address)
         raise NotAllowed("the name or the password is wrong; nobody was logged in", code="login")
     room.attempts.succeed(key, address)
     return await room.db.write(accounts.log_in, user, **browser(request))

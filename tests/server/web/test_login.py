@@ -84,6 +84,10 @@ def test_a_wrong_password_keeps_the_name_and_says_nothing_else(server: ServerPla
             assert empty.status_code == 422
             assert empty.text.count('aria-invalid="true"') == 2
             assert NAME not in browser.client.cookies
+            await browser.post("/login", data={"/name": "hunter2", "/password": "kim"})
+            rows = (await api.get("/api/audit", params={"action": "session.refused"})).json()["items"]
+            assert sorted((row["subject"] or "")[:5] for row in rows) == ["", "user:", "user:"]
+            assert "hunter2" not in str(rows), "people type passwords into the field above"
 
     asyncio.run(story())
 

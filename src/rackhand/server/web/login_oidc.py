@@ -7,9 +7,10 @@ from litestar import Response as LitestarResponse
 from litestar import get
 from litestar.datastructures import Cookie
 
-from rackhand.core.errors import NotFound, RackhandError
+from rackhand.core.errors import NotAllowed, NotFound, RackhandError, Refused
 from rackhand.core.schema import Field, Text
-from rackhand.engine import identities
+from rackhand.engine import identities, sessions
+from rackhand.engine.identities import Identity
 from rackhand.server import logins, session_cookie
 from rackhand.server.contract import PUBLIC, Request, Response
 from rackhand.server.oidc import Login
@@ -46,7 +47,7 @@ async def end(request: Request, room: Room) -> Response:
     login, onward = _login_of(request)
     answer: Response
     try:
-        identity = await room.provider.identify(login, dict(request.query_params), _redirect_uri(request))
+        identity = await _identify(request, room, login)
         cookie = await room.db.write(identities.log_in, identity, **logins.browser(request))
     except RackhandError as error:
         answer = render_again(request, "login/login.html", error, {}, onward=onward, provider=room.provider_name)
@@ -55,6 +56,19 @@ async def end(request: Request, room: Room) -> Response:
         session_cookie.set_cookie(request, answer, cookie)
     answer.set_cookie(_cookie(request, "", 0))
     return answer
+
+
+async def _identify(request: Request, room: Parts, login: Login | None) -> Identity:
+    """Who came back. TooMany if answers from this address did not hold too often: each one asks the provider."""
+    address = session_cookie.remote_of(request)
+    room.attempts.begin(None, address)
+    try:
+        identity = await room.provider.identify(login, dict(request.query_params), _redirect_uri(request))
+    except (NotAllowed, Refused):
+        await room.db.write(sessions.note_refused, None, "provider", address)
+        raise
+    room.attempts.succeed(None, address)
+    return identity
 
 
 def require_provider(room: Parts) -> None:
