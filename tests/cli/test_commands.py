@@ -220,6 +220,21 @@ def test_a_missing_placeholder_is_named(ask: Ask, look: str) -> None:
     assert "name" in ended.stderr
 
 
+def test_a_secret_comes_by_the_environment_and_is_shown_nowhere(ask: Ask, tmp_path: Path) -> None:
+    """No terminal can be asked here, so without its variable nothing is sent."""
+    path = tmp_path / "secret.yaml"
+    path.write_text(LOOK.replace("params.name", "secrets.pin"), encoding="utf-8")
+    words = ("run", str(path), "--target", "1", "--secret", "pin", "--json")
+    refused = ask(*words)
+    run = data(ask(*words, RACKHAND_SECRET_PIN="orange-47"))
+    log = ask("runs", "log", run["id"], "1")
+
+    assert (refused.exit_code, "RACKHAND_SECRET_PIN is not set" in refused.stderr) == (2, True)
+    assert run["status"] == "succeeded"
+    assert "1.1 ****" in log.stdout
+    assert "orange-47" not in log.stdout + json.dumps(run)
+
+
 @pytest.mark.parametrize(
     "words", [["runs", "list"], ["nodes", "list"], ["devices", "scan"], ["run", "x", "--target", "1"]]
 )
