@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from rackhand.core.errors import Busy
 from rackhand.store.connect import make_database
 from rackhand.store.db import Tx, answer_one
 from rackhand.store.db_postgresql import SESSION, TRIES, to_async_url
@@ -66,6 +67,28 @@ def test_work_goes_on_after_the_server_dropped_the_connections(database: Databas
             await other.write(drop_others)
             assert await db.write(answer_one) == 1
             assert await db.read(answer_one) == 1
+
+    asyncio.run(story())
+
+
+@only_postgresql
+def test_what_was_lost_before_its_commit_is_done_again_and_not_for_ever(database: DatabasePlace) -> None:
+    calls: list[int] = []
+
+    def fall(tx: Tx, table: str, failures: int) -> int:
+        calls.append(len(calls))
+        tx.conn.exec_driver_sql(f"CREATE TABLE {table} (n int)")
+        if len(calls) <= failures:
+            tx.conn.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+        return len(calls)
+
+    async def story() -> None:
+        async with database.started() as db:
+            assert await db.write(fall, "one", 2) == 3, "the table of the first two tries is gone"
+            calls.clear()
+            with pytest.raises(Busy):
+                await db.write(fall, "two", 99)
+            assert len(calls) == TRIES
 
     asyncio.run(story())
 

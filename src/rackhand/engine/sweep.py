@@ -1,8 +1,8 @@
 """The sweep: every server runs it each second, and it closes whatever has passed its deadline in the database.
 
 If all servers were down or asleep, or the clock jumped, the pass closes nothing and forgives the gap instead. If a
-pass breaks, it is undone and made again with a savepoint for each rule, and if a rule cannot close its rows at once, for
-each run: what breaks is pushed away and reported.
+pass breaks, it is undone and made again with a savepoint for each rule, and for each run if a rule cannot close its
+rows at once: what breaks is pushed away and reported.
 """
 
 from collections import defaultdict

@@ -1,4 +1,6 @@
-"""PostgreSQL by asyncpg: use cases run in SQLAlchemy's greenlet, serialization failures and deadlocks are retried."""
+"""PostgreSQL by asyncpg: use cases run in SQLAlchemy's greenlet. Serialization failures and deadlocks are retried, and
+so is what met a dead connection before its commit: to ask each connection first would double the round trips.
+"""
 
 import asyncio
 import os
@@ -51,10 +53,13 @@ def make_engine(url: str, *, statement_cache: bool = True, pool_size: int = 10) 
         connect_args=connect_args,
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=True,
         json_serializer=to_json,
         json_deserializer=from_json,
     )
+
+
+class _Undone(Exception):
+    """The connection was lost before the commit was sent; the cause says how. Nothing of the transaction is left."""
 
 
 class PostgresqlDatabase:
@@ -94,7 +99,7 @@ class PostgresqlDatabase:
         return await self._keep(self._told(lambda tx: use_case(tx, *args, **kwargs)))
 
     async def read(self, use_case: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._keep(self._transact(self._reader, lambda conn: use_case(self._open(conn), *args, **kwargs)))
+        return await self._keep(self._retry(self._reader, lambda conn: use_case(self._open(conn), *args, **kwargs)))
 
     async def ping(self) -> None:
         await self.read(answer_one)
@@ -117,23 +122,34 @@ class PostgresqlDatabase:
             opened[:] = [self._open(conn)]
             return call(opened[0])
 
-        value = await self._retry(attempt)
+        value = await self._retry(self._writer, attempt)
         self._listener(Committed(time.monotonic() - began_at, tuple(opened[0].facts)))
         return value
 
-    async def _retry(self, call: Callable[[Connection], T]) -> T:
+    async def _retry(self, engine: AsyncEngine, call: Callable[[Connection], T]) -> T:
         for _ in range(TRIES - 1):
             try:
-                return await self._transact(self._writer, call)
+                return await self._transact(engine, call)
+            except _Undone:
+                continue
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) not in RETRIED:
                     raise
-        return await self._transact(self._writer, call)
+        with outage_as_busy():
+            try:
+                return await self._transact(engine, call)
+            except _Undone as undone:
+                raise undone.__cause__ or undone from None
 
     async def _transact(self, engine: AsyncEngine, call: Callable[[Connection], T]) -> T:
         with outage_as_busy():
             async with engine.begin() as conn:
-                return await conn.run_sync(call)
+                try:
+                    return await conn.run_sync(call)
+                except DBAPIError as error:
+                    if error.connection_invalidated:
+                        raise _Undone from error
+                    raise
 
     def listen(self, listener: Listener) -> None:
         self._listener = listener
