@@ -83,6 +83,9 @@ def test_a_wrong_password_keeps_the_name_and_says_nothing_else(server: ServerPla
             empty = await browser.post("/login", data={})
             assert empty.status_code == 422
             assert empty.text.count('aria-invalid="true"') == 2
+            blank = await browser.post("/login", data={"/name": "", "/password": ""})
+            assert "The fields in question are marked." in blank.text
+            assert "/name:" not in blank.text
             assert NAME not in browser.client.cookies
             await browser.post("/login", data={"/name": "hunter2", "/password": "kim"})
             rows = (await api.get("/api/audit", params={"action": "session.refused"})).json()["items"]

@@ -28,7 +28,7 @@ from rackhand.server.web.builder import grouped
 from rackhand.server.web.forms import FormValues, errors_by_field, read_form, read_unchecked, typed, uploads
 from rackhand.server.web.language import gettext_noop as N_
 from rackhand.server.web.language import locale_of, localised
-from rackhand.server.web.page import is_fragment, page, redirect, render, render_again, say, wants_problem
+from rackhand.server.web.page import alert_of, is_fragment, page, redirect, render, render_again, say, wants_problem
 from rackhand.server.web.settings_nodes import commands, server_of
 from rackhand.store.db import Tx
 
@@ -138,7 +138,7 @@ async def _refused(request: Request, room: Parts, preset: Preset, error: Rackhan
     locale = locale_of(request)
     card = await _card(request, room, preset, form)
     card.errors = {name: localised(locale, text) for name, text in errors_by_field(error).items()}
-    values = await _page(request, room, card, form_error=localised(locale, error.detail))
+    values = await _page(request, room, card, form_error=alert_of(request, error, form))
     return render(request, _TEMPLATE, status=status_of(error), **values)
 
 

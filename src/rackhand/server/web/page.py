@@ -22,7 +22,7 @@ from markupsafe import Markup
 import rackhand
 from rackhand.core.clock import Millis
 from rackhand.core.disk import Space
-from rackhand.core.errors import RackhandError
+from rackhand.core.errors import Invalid, RackhandError
 from rackhand.core.schema import Field, Spec, Text
 from rackhand.engine.access import Role
 from rackhand.engine.todo import of_server
@@ -34,6 +34,7 @@ from rackhand.server.web.forms import FormValues, errors_by_field
 from rackhand.server.web.heat import codes_said, draw_tiles
 from rackhand.server.web.icons import icon
 from rackhand.server.web.language import COOKIE, LOCALES, locale_of, localised, translate, translations
+from rackhand.server.web.language import gettext_noop as N_
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -100,8 +101,15 @@ def render_again(request: Request, template: str, error: RackhandError, form: Fo
         **values,
         form=form,
         form_errors={name: localised(locale, message) for name, message in errors_by_field(error).items()},
-        form_error=localised(locale, error.detail),
+        form_error=alert_of(request, error, form),
     )
+
+
+def alert_of(request: Request, error: RackhandError, form: FormValues) -> str:
+    """What stands above a refused form: of mistakes that stand at their fields only that there are some."""
+    if isinstance(error, Invalid) and all(item.path in form for item in error.errors):
+        return say(request, N_("Nothing was changed. The fields in question are marked."))
+    return localised(locale_of(request), error.detail)
 
 
 def redirect(request: Request, to: str, notice: str | None = None) -> Response:
