@@ -12,11 +12,11 @@ from rackhand.core.clock import Millis
 from rackhand.core.plan import Candidate
 from rackhand.store import blocks
 from rackhand.store.db import Tx
+from rackhand.store.many import among
 from rackhand.store.tables import device_conflicts, devices, nodes, sweeps, workspaces
 
 _D = devices.c
-CHUNK = 5_000
-"""Values in one IN: SQLite takes 32,766 and PostgreSQL 32,767."""
+MOST_EXPIRED = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +133,10 @@ def _is_hidden(entry: Shown, before: tuple[int, str | None, Millis | None]) -> b
 
 
 def _activities(tx: Tx, device_ids: Sequence[str]) -> dict[str, tuple[int, str | None, Millis | None]]:
-    found = {}
-    for part in chunks(device_ids):
-        statement = select(_D.id, _D.activity, _D.activity_run_id, _D.activity_at).where(
-            _D.workspace_id == tx.workspace_id, _D.id.in_(part)
-        )
-        for row in tx.conn.execute(statement.order_by(_D.id).with_for_update()):
-            found[row.id] = (row.activity, row.activity_run_id, row.activity_at)
-    return found
+    statement = select(_D.id, _D.activity, _D.activity_run_id, _D.activity_at)
+    mine = statement.where(_D.workspace_id == tx.workspace_id, among(tx, _D.id, device_ids))
+    rows = tx.conn.execute(mine.order_by(_D.id).with_for_update())
+    return {device_id: (activity, run_id, at) for device_id, activity, run_id, at in rows}
 
 
 def _write_activity(tx: Tx, shown: Iterable[Shown], rev: int | None) -> None:
@@ -151,9 +147,8 @@ def _write_activity(tx: Tx, shown: Iterable[Shown], rev: int | None) -> None:
         values: dict[str, Any] = {"activity": int(activity), "activity_run_id": run_id, "activity_at": at}
         if rev is not None:
             values["rev"] = rev
-        for part in chunks(ids):
-            where = (_D.workspace_id == tx.workspace_id, _D.id.in_(part))
-            tx.conn.execute(update(devices).where(*where).values(values))
+        where = (_D.workspace_id == tx.workspace_id, among(tx, _D.id, ids))
+        tx.conn.execute(update(devices).where(*where).values(values))
 
 
 def expired_activity(tx: Tx, before: Millis) -> list[str]:
@@ -161,9 +156,4 @@ def expired_activity(tx: Tx, before: Millis) -> list[str]:
     statement = select(_D.id).where(
         _D.workspace_id == tx.workspace_id, _D.activity.in_((3, 4)), _D.activity_at < before
     )
-    return list(tx.conn.execute(statement.order_by(_D.id).limit(CHUNK).with_for_update()).scalars())
-
-
-def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
-    """Parts that fit into one IN."""
-    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+    return list(tx.conn.execute(statement.order_by(_D.id).limit(MOST_EXPIRED).with_for_update()).scalars())

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_, update
 
 from rackhand.core import reasons
 from rackhand.core.clock import Millis
@@ -16,7 +16,7 @@ from rackhand.core.policy import Policy
 from rackhand.core.states import DEVICE_RUN, DeviceRunStatus
 from rackhand.store import blocks
 from rackhand.store.db import Tx
-from rackhand.store.inventory import chunks
+from rackhand.store.many import add_rows, among
 from rackhand.store.metadata import literals
 from rackhand.store.tables import device_conflicts, device_health, devices, run_device_states, run_steps, runs
 
@@ -113,8 +113,7 @@ def add(
                 "wave": plan.wave,
             }
         )
-    if rows:
-        tx.conn.execute(insert(run_device_states), rows)
+    add_rows(tx, run_device_states, rows)
     return ids
 
 
@@ -275,7 +274,7 @@ def queued_of_run(tx: Tx, run_id: str) -> list[OpenDeviceRun]:
 def unclaimed(tx: Tx, ids: Sequence[str]) -> list[OpenDeviceRun]:
     """Those of these device runs that are still queued and without a lease, locked: others may have been first."""
     waiting = open_rows(tx).where(_D.status == "queued", _D.lease_token.is_(None)).limit(None)
-    return [row for part in chunks(ids) for row in fetch(tx, waiting.where(_D.id.in_(part)))]
+    return fetch(tx, waiting.where(among(tx, _D.id, ids)))
 
 
 def close(tx: Tx, ids: Sequence[str], status: DeviceRunStatus, message: str, rev: int) -> None:
@@ -283,16 +282,14 @@ def close(tx: Tx, ids: Sequence[str], status: DeviceRunStatus, message: str, rev
     values = {"status": status.value, "finished_at": tx.now, "grace_left_ms": None, "rev": rev}
     if status is DeviceRunStatus.SKIPPED_OFFLINE:
         values["exclusion_reason"] = message
-    for part in chunks(ids):
-        where = (_mine(tx), _D.id.in_(part), _D.status.in_(_OPEN))
-        statement = update(run_device_states).where(*where).values(last_error_message=message, **values)
-        tx.conn.execute(statement)
-        _abort_steps(tx, part, message)
+    where = (_mine(tx), among(tx, _D.id, ids), _D.status.in_(_OPEN))
+    tx.conn.execute(update(run_device_states).where(*where).values(last_error_message=message, **values))
+    _abort_steps(tx, ids, message)
 
 
 def _abort_steps(tx: Tx, ids: Sequence[str], message: str) -> None:
     s = run_steps.c
-    closed = select(_D.run_id, _D.device_index).where(_mine(tx), _D.id.in_(ids), _D.lease_token.is_not(None))
+    closed = select(_D.run_id, _D.device_index).where(_mine(tx), among(tx, _D.id, ids), _D.lease_token.is_not(None))
     where = (s.workspace_id == tx.workspace_id, tuple_(s.run_id, s.device_index).in_(closed))
     tx.conn.execute(
         update(run_steps)
@@ -303,16 +300,16 @@ def _abort_steps(tx: Tx, ids: Sequence[str], message: str) -> None:
 
 def set_deadline(tx: Tx, ids: Sequence[str], deadline_at: Millis) -> None:
     """Give open device runs until then."""
-    for part in chunks(ids):
-        where = (_mine(tx), _D.id.in_(part), _D.status.in_(_OPEN))
-        tx.conn.execute(update(run_device_states).where(*where).values(deadline_at=deadline_at))
+    if not ids:
+        return
+    where = (_mine(tx), among(tx, _D.id, ids), _D.status.in_(_OPEN))
+    tx.conn.execute(update(run_device_states).where(*where).values(deadline_at=deadline_at))
 
 
 def wait_for_devices(tx: Tx, ids: Sequence[str], until: Millis) -> None:
     """Leave queued device runs in the queue until their devices come back, at most until then."""
-    for part in chunks(ids):
-        where = (_mine(tx), _D.id.in_(part), _D.status == "queued", _D.offline_deadline_at.is_(None))
-        tx.conn.execute(update(run_device_states).where(*where).values(offline_deadline_at=until))
+    where = (_mine(tx), among(tx, _D.id, ids), _D.status == "queued", _D.offline_deadline_at.is_(None))
+    tx.conn.execute(update(run_device_states).where(*where).values(offline_deadline_at=until))
 
 
 def follow_devices(tx: Tx, node_id: str) -> None:

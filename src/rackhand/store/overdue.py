@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, func, select, update
 from rackhand.core.clock import Millis
 from rackhand.core.states import DEVICE_RUN, RUN
 from rackhand.store.db import Tx
-from rackhand.store.inventory import chunks
 from rackhand.store.leases import OpenDeviceRun, fetch, open_rows
+from rackhand.store.many import among
 from rackhand.store.metadata import literals
 from rackhand.store.tables import devices, nodes, run_device_states, runs
 
@@ -53,14 +53,15 @@ def offline_too_long(tx: Tx) -> list[OpenDeviceRun]:
 def back_again(tx: Tx, device_ids: Sequence[str]) -> set[str]:
     """Which of these devices are online now."""
     where = (devices.c.workspace_id == tx.workspace_id, devices.c.is_online)
-    found = (tx.conn.execute(select(devices.c.id).where(*where, devices.c.id.in_(part))) for part in chunks(device_ids))
-    return {device_id for rows in found for device_id in rows.scalars()}
+    return set(tx.conn.execute(select(devices.c.id).where(*where, among(tx, devices.c.id, device_ids))).scalars())
 
 
 def end_waiting(tx: Tx, ids: Sequence[str]) -> None:
     """The devices are back: their device runs wait for nothing but their turn."""
-    for part in chunks(ids):
-        tx.conn.execute(update(run_device_states).where(_mine(tx), _D.id.in_(part)).values(offline_deadline_at=None))
+    if not ids:
+        return
+    statement = update(run_device_states).where(_mine(tx), among(tx, _D.id, ids))
+    tx.conn.execute(statement.values(offline_deadline_at=None))
 
 
 def queued_on_silent_nodes(tx: Tx, silent_before: Millis) -> list[OpenDeviceRun]:
@@ -73,27 +74,25 @@ def queued_on_silent_nodes(tx: Tx, silent_before: Millis) -> list[OpenDeviceRun]
     mine = open_rows(tx).where(_D.status == "queued", _D.offline_deadline_at.is_(None))
     mine = mine.where(select(runs.c.id).where(*its_run).exists())
     rows = fetch(tx, mine.where(_D.node_id.is_(None)))
-    for part in chunks(names):
-        rows += fetch(tx, mine.where(_D.node_id.in_(part)))
-    return rows
+    return rows + (fetch(tx, mine.where(among(tx, _D.node_id, names))) if names else [])
 
 
 def requeue(tx: Tx, ids: Sequence[str]) -> None:
     """Take the lease from unstarted device runs, for the node that has their device now. The epoch stays."""
+    if not ids:
+        return
     home = select(devices.c.node_id).where(devices.c.workspace_id == _D.workspace_id, devices.c.id == _D.device_id)
     values = {"lease_token": None, "lease_expires_at": None, "node_id": home.scalar_subquery()}
-    for part in chunks(ids):
-        where = (_mine(tx), _D.id.in_(part), _D.status == "queued")
-        tx.conn.execute(update(run_device_states).where(*where).values(values))
+    where = (_mine(tx), among(tx, _D.id, ids), _D.status == "queued")
+    tx.conn.execute(update(run_device_states).where(*where).values(values))
 
 
 def push_away(tx: Tx, ids: Sequence[str], until: Millis) -> None:
     """Look at these device runs again then, whatever of theirs is due."""
     due = {name: _D[name] for name in ("deadline_at", "lease_expires_at", "offline_deadline_at")}
-    for part in chunks(ids):
-        for name, column in due.items():
-            where = (_mine(tx), _D.id.in_(part), _D.status.in_(_OPEN), column < until)
-            tx.conn.execute(update(run_device_states).where(*where).values({name: until}))
+    for name, column in due.items():
+        where = (_mine(tx), among(tx, _D.id, ids), _D.status.in_(_OPEN), column < until)
+        tx.conn.execute(update(run_device_states).where(*where).values({name: until}))
 
 
 def idle_runs(tx: Tx) -> list[str]:

@@ -9,7 +9,7 @@ from rackhand.core.clock import Millis
 from rackhand.core.states import RUN
 from rackhand.store.artifacts import storage_key
 from rackhand.store.db import Tx
-from rackhand.store.inventory import chunks
+from rackhand.store.many import among
 from rackhand.store.tables import artifacts, events, playbooks, run_device_states, run_steps, runs, schedules
 
 RUNS_A_BATCH = 20
@@ -43,9 +43,9 @@ def old_runs(tx: Tx, before: Millis) -> OldRuns:
 def remove_runs(tx: Tx, due: OldRuns) -> int:
     """Remove the listed artifacts and a batch of what else is below these runs; the runs themselves once nothing is,
     with the playbooks that were made for them alone. Returns how many runs went."""
-    for part in chunks([artifact_id for artifact_id, _ in due.contents]):
-        of_these = (artifacts.c.workspace_id == tx.workspace_id, artifacts.c.id.in_(part))
-        tx.conn.execute(delete(artifacts).where(*of_these))
+    if due.contents:
+        listed = among(tx, artifacts.c.id, [artifact_id for artifact_id, _ in due.contents])
+        tx.conn.execute(delete(artifacts).where(artifacts.c.workspace_id == tx.workspace_id, listed))
     if tx.conn.execute(select(exists().where(*_of(tx, artifacts, due.ids)))).scalar_one():
         return 0  # more than were listed, or declared meanwhile: their contents come first
     for table in (run_steps, run_device_states):

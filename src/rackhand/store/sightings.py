@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, bindparam, insert, select, update
 from rackhand.core.clock import Millis
 from rackhand.core.inventory import free_indexes
 from rackhand.store.db import Tx
-from rackhand.store.inventory import chunks
+from rackhand.store.many import among
 from rackhand.store.tables import device_conflicts, devices
 
 _D = devices.c
@@ -99,7 +99,8 @@ def of_node(tx: Tx, node_id: str) -> list[Known]:
 
 def by_serials(tx: Tx, serials: Iterable[str]) -> list[Known]:
     """Devices by serial, wherever they are."""
-    return [known for part in chunks(sorted(serials)) for known in _load(tx, _D.serial.in_(part))]
+    wanted = sorted(serials)
+    return _load(tx, among(tx, _D.serial, wanted)) if wanted else []
 
 
 def register(tx: Tx, node_id: str, new: Sequence[tuple[str, Facts]], rev: int) -> list[Known]:
