@@ -218,6 +218,39 @@ def test_an_unreadable_transport_gets_no_row_but_is_listed(database: DatabasePla
     tell(database, story, "PC-01")
 
 
+@pytest.mark.parametrize(("adb_state", "health"), [("offline", "offline"), ("unauthorized", "absent")])
+def test_an_offline_entry_is_the_device_that_had_its_handle_last(
+    database: DatabasePlace, adb_state: str, health: str
+) -> None:
+    """adb lists it and cannot ask it for its serial; whoever asks to be allowed may be another phone."""
+
+    async def story(db: Database) -> None:
+        await beat(db, "PC-01", phone("kim", runtime_handle="10.0.0.7:5555", model="Pixel 7", health="ok"))
+        mute = {"adb_state": adb_state, "online": False, "health": adb_state, "last_error_message": "device offline"}
+        await beat(db, "PC-01", phone(None, runtime_handle="10.0.0.7:5555", **mute))
+
+        kim = (await db.read(read_devices))["kim"]
+        assert (kim.is_online, kim.health, kim.model) == (False, health, "Pixel 7")
+        (view,) = (await db.read(enrolment.list_nodes)).items
+        unidentified = [transport.runtime_handle for transport in view.unidentified]
+        assert unidentified == ([] if health == "offline" else ["10.0.0.7:5555"])
+
+    tell(database, story, "PC-01")
+
+
+def test_an_offline_entry_is_nobody_who_is_elsewhere(database: DatabasePlace) -> None:
+    async def story(db: Database) -> None:
+        await beat(db, "PC-01", phone("kim", runtime_handle="usb:1"))
+        mute = phone(None, runtime_handle="usb:1", adb_state="offline", online=False)
+        await beat(db, "PC-01", phone("kim", runtime_handle="usb:2"), mute)
+
+        assert (await db.read(read_devices))["kim"].is_online
+        (view,) = (await db.read(enrolment.list_nodes)).items
+        assert [transport.runtime_handle for transport in view.unidentified] == ["usb:1"]
+
+    tell(database, story, "PC-01")
+
+
 def test_values_that_cannot_be_true_are_dropped(database: DatabasePlace) -> None:
     async def story(db: Database) -> None:
         odd = phone("kim", battery=300, temperature_c=float("inf"), storage_free_mb=-1, model="x" * 9000)

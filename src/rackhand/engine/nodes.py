@@ -4,6 +4,7 @@ A serial that two nodes report online at once opens a conflict. If the node that
 was a move and the conflict ends by itself; once both have confirmed it, only an operator ends it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from rackhand.store import inventory, nodes, sightings
 from rackhand.store.db import Tx
 from rackhand.store.nodes import NodeRow
 from rackhand.store.sightings import Conflict, Known
-from rackhand.wire.messages import Heartbeat, ReportedNode
+from rackhand.wire.messages import Heartbeat, ReportedDevice, ReportedNode
 
 ONLINE_WINDOW_MS = 30_000
 MAX_CAPACITY = 10_000
@@ -117,8 +118,8 @@ def _compare(
     tx: Tx, draft: _Draft, node_id: str, heartbeat: Heartbeat, periods: Periods, online_window_ms: int
 ) -> int | None:
     """Fill the draft from the whole list; returns the rev if one had to be taken already, for new devices."""
-    devices = heartbeat.devices or []
     mine = {row.serial: row for row in sightings.of_node(tx, node_id)}
+    devices = reports.recognised(heartbeat.devices or [], mine)
     claims = {claim.serial: claim for claim in reports.claims_of(devices, mine, tx.now, online_window_ms)}
     known = mine | {row.serial: row for row in sightings.by_serials(tx, claims.keys() - mine.keys())}
     rev = None
@@ -132,7 +133,7 @@ def _compare(
     for row in mine.values():
         if row.serial not in claims:
             _miss(tx, draft, row, conflicts.get(row.serial))
-    _sync_transports(tx, node_id, heartbeat, periods)
+    _sync_transports(tx, node_id, devices, periods)
     return rev
 
 
@@ -250,9 +251,9 @@ def _is_confirmed(conflict: Conflict) -> bool:
     return all(seen["is_confirmed"] for seen in conflict.sightings)
 
 
-def _sync_transports(tx: Tx, node_id: str, heartbeat: Heartbeat, periods: Periods) -> None:
+def _sync_transports(tx: Tx, node_id: str, devices: Sequence[ReportedDevice], periods: Periods) -> None:
     """Transports without a serial: written when the list differs, else once in a while."""
-    now = reports.transports_of(heartbeat.devices or [], node_id, tx.now)
+    now = reports.transports_of(devices, node_id, tx.now)
     before = nodes.transports(tx, node_id)
     is_old = any(tx.now - row.last_seen_at >= periods.probe_write_ms for row in before)
     if is_old or [replace(row, last_seen_at=0) for row in now] != [replace(row, last_seen_at=0) for row in before]:

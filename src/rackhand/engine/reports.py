@@ -7,8 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 
+from msgspec import structs
+
 from rackhand.core.clock import Millis
 from rackhand.core.inventory import Sighting, port_order
+from rackhand.core.states import DeviceState
 from rackhand.store.nodes import Transport
 from rackhand.store.sightings import Facts, Known
 from rackhand.wire.messages import ReportedDevice
@@ -32,6 +35,23 @@ class Claim:
     @property
     def is_twice(self) -> bool:
         return len(self.handles) > 1
+
+
+def recognised(devices: Iterable[ReportedDevice], mine: Mapping[str, Known]) -> list[ReportedDevice]:
+    """The list of a node, with serials for those that adb calls offline: they cannot say theirs, and are taken for the
+    device of this node that had the handle last and is nowhere else in the list."""
+    listed = list(devices)
+    told = {_serial(device) for device in listed}
+    absent = {row.facts.runtime_handle: row for serial, row in mine.items() if serial not in told}
+    return [_recognise(device, absent) if _serial(device) is None else device for device in listed]
+
+
+def _recognise(device: ReportedDevice, absent: Mapping[str | None, Known]) -> ReportedDevice:
+    row = absent.get(_text(device.runtime_handle))
+    if row is None or device.adb_state != "offline":
+        return device
+    is_out = row.facts.health == DeviceState.QUARANTINED
+    return structs.replace(device, serial=row.serial, health=row.facts.health if is_out else device.health)
 
 
 def claims_of(
