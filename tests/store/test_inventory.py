@@ -2,9 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
 
 from rackhand.core.lease import Periods
 from rackhand.core.plan import Candidate
+from rackhand.core.target import select
 from rackhand.engine import devices, enrolment, nodes
 from rackhand.engine.access import SYSTEM
 from rackhand.engine.fake import phone
@@ -48,7 +52,7 @@ def test_a_rev_is_taken_only_if_a_tile_changes(database: DatabasePlace) -> None:
     tell(database, story)
 
 
-def test_a_run_over_ten_thousand_devices_is_written_in_parts(database: DatabasePlace) -> None:
+def test_a_run_over_ten_thousand_devices_is_written_at_once(database: DatabasePlace) -> None:
     async def story(db: Database) -> None:
         ids = [candidate.id for candidate in await plan(db, database)]
         many = [(device_id, 1, "r1", 10) for device_id in [*ids, *(f"gone-{n}" for n in range(10_000))]]
@@ -68,6 +72,32 @@ def test_candidates_say_why_a_device_is_left_out(database: DatabasePlace) -> Non
             ("C", 3, None),
             ("A", None, None),
         ]
+
+    tell(database, story)
+
+
+@pytest.mark.parametrize(
+    ("target", "serials"),
+    [
+        ({"scope": "indexes", "indexes": "2-3,9"}, ["B", "C"]),
+        ({"scope": "indexes", "indexes": ",".join(str(index) for index in range(1, 300, 2))}, ["A", "C"]),
+        ({"scope": "indexes", "indexes": "1-3", "exclude": "2"}, ["A", "C"]),
+        ({"scope": "nodes", "nodes": ["PC-01", "PC-02"]}, ["A", "B", "C"]),
+        ({"scope": "nodes", "nodes": ["PC-02"]}, []),
+        ({"scope": "labels", "labels": {"rack": "a"}}, []),
+        ({"scope": "all"}, ["A", "B", "C"]),
+    ],
+)
+def test_what_a_target_names_is_found_without_looking_at_the_rest(
+    database: DatabasePlace, target: dict[str, Any], serials: list[str]
+) -> None:
+    def choose(tx: Tx) -> list[Candidate]:
+        return select(target, inventory.candidates(tx, tx.now, 30, *inventory.named(tx, target)))
+
+    async def story(db: Database) -> None:
+        chosen = await db.read(choose)
+        assert [candidate.serial for candidate in chosen] == serials
+        assert chosen == select(target, await plan(db, database))
 
     tell(database, story)
 

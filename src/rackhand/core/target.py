@@ -1,7 +1,7 @@
 """Targets: which devices a run is for. Parses and prints index expressions like `1-20,25`, and selects."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -86,19 +86,24 @@ def format_indexes(indexes: Iterable[int]) -> str:
 def select(target: dict[str, Any], devices: Iterable[D]) -> list[D]:
     """The devices that a checked target names, in the order of their indexes (those without one last)."""
     excluded = parse_indexes(target["exclude"]) if target.get("exclude") else []
-    chosen = [d for d in devices if _matches(target, d) and not _contains(excluded, d.index_no)]
+    is_named = _naming(target)
+    chosen = [d for d in devices if is_named(d) and not _contains(excluded, d.index_no)]
     return sorted(chosen, key=lambda d: (d.index_no is None, d.index_no or 0))
 
 
-def _matches(target: dict[str, Any], device: Selectable) -> bool:
+def _naming(target: dict[str, Any]) -> Callable[[Selectable], bool]:
+    """What tells whether a device is named, read from the target once."""
     match target["scope"]:
         case "indexes":
-            return _contains(parse_indexes(target["indexes"]), device.index_no)
+            ranges = parse_indexes(target["indexes"])
+            return lambda device: _contains(ranges, device.index_no)
         case "labels":
-            return all(device.labels.get(key) == value for key, value in target["labels"].items())
+            wanted = target["labels"].items()
+            return lambda device: all(device.labels.get(key) == value for key, value in wanted)
         case "nodes":
-            return device.node_id in target["nodes"]
-    return True
+            nodes = frozenset(target["nodes"])
+            return lambda device: device.node_id in nodes
+    return lambda device: True
 
 
 def _contains(ranges: list[tuple[int, int]], index: int | None) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rackhand.core.assets import Effect
 from rackhand.core.errors import FieldError, Invalid
-from rackhand.core.plan import Candidate, PlannedDevice, arrange
+from rackhand.core.plan import PlannedDevice, arrange
 from rackhand.core.playbook import Step
 from rackhand.core.rollout import ROLLOUT_REQUEST
 from rackhand.core.schema import Boolean, Choice, Field, ListOf, Record
@@ -107,9 +107,7 @@ def _is_risky(index: int, ended: Mapping[int, str], definition: Sequence[Step], 
 def _plan(tx: Tx, parent: RunRow, rows: Sequence[DeviceRunRow], firsts: Mapping[str, int]) -> list[PlannedDevice]:
     """The same devices as they are now; their dice stay those of the parent."""
     by_device = {row.device_id: row for row in rows}
-    now: list[Candidate] = [
-        c for c in inventory.candidates(tx, tx.now, parent.policy.online_window_s) if c.id in by_device
-    ]
+    now = inventory.candidates(tx, tx.now, parent.policy.online_window_s, inventory.these(tx, list(by_device)))
     return [
         PlannedDevice(
             device=p.device,

@@ -170,7 +170,8 @@ def _expected(index: int, step: Step, device_count: int) -> ExpectedStep:
 
 
 def _choose(tx: Tx, resolved: Resolved) -> list[Candidate]:
-    candidates = inventory.candidates(tx, tx.now, resolved.policy.online_window_s)
+    named = inventory.named(tx, resolved.target)
+    candidates = inventory.candidates(tx, tx.now, resolved.policy.online_window_s, *named)
     chosen = select(resolved.target, candidates)
     if not any(device.index_no is not None for device in chosen):
         raise Invalid([FieldError("/target", "matches no device; no run was created")])

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 
 from rackhand.core import reasons
 from rackhand.core.clock import Millis
 from rackhand.core.plan import Candidate
+from rackhand.core.target import parse_indexes
 from rackhand.store import blocks
 from rackhand.store.db import Tx
 from rackhand.store.many import among
@@ -17,6 +18,8 @@ from rackhand.store.tables import device_conflicts, devices, nodes, sweeps, work
 
 _D = devices.c
 MOST_EXPIRED = 5_000
+MOST_RANGES = 50
+"""Of indexes in one statement; a target with more of them is looked for among all devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +55,33 @@ def open_conflict() -> ColumnElement[bool]:
     )
 
 
-def candidates(tx: Tx, now: Millis, online_window_s: int) -> list[Candidate]:
-    """Every device as the planner sees it, in the order of the indexes; those without one last."""
-    fresh, doubled = _fresh_nodes(tx, now - online_window_s * 1000), _doubled_serials(tx)
-    draining = _draining_nodes(tx)
+def named(tx: Tx, target: dict[str, Any]) -> tuple[ColumnElement[bool], ...]:
+    """The devices of a target as far as an index of the database finds them: `core.target.select` has the last word."""
+    if target["scope"] == "nodes":
+        return (among(tx, _D.node_id, target["nodes"]),)
+    ranges = parse_indexes(target["indexes"]) if target["scope"] == "indexes" else []
+    return (or_(*(_D.index_no.between(*both) for both in ranges)),) if 0 < len(ranges) <= MOST_RANGES else ()
+
+
+def these(tx: Tx, device_ids: Sequence[str]) -> ColumnElement[bool]:
+    """Devices by id, as a condition of `candidates`."""
+    return among(tx, _D.id, device_ids)
+
+
+def candidates(tx: Tx, now: Millis, online_window_s: int, *where: ColumnElement[bool]) -> list[Candidate]:
+    """Every device that meets `where`, as the planner sees it, in the order of the indexes; those without one last."""
+    doubled = _doubled_serials(tx)
     columns = (_D.id, _D.index_no, _D.serial, _D.node_id, _D.label, _D.labels, _D.is_online, _D.usb_path, _D.model)
     statement = (
         select(*columns, *blocks.COLUMNS)
         .select_from(blocks.WITH_HEALTH)
-        .where(_D.workspace_id == tx.workspace_id)
+        .where(_D.workspace_id == tx.workspace_id, *where)
         .order_by(_D.index_no.is_(None), _D.index_no, _D.id)
     )
+    rows = tx.conn.execute(statement).all()
+    fresh, draining = _nodes(tx, {row.node_id for row in rows} - {None}, now - online_window_s * 1000)
     found = []
-    for row in tx.conn.execute(statement):
+    for row in rows:
         device_id, index_no, serial, node_id, label, labels, is_online, usb_path, model = row[: len(columns)]
         blocked = reasons.CONFLICT if serial in doubled else blocks.reason(row)
         blocked = blocked or (reasons.DRAINING if node_id in draining else None)
@@ -74,23 +91,22 @@ def candidates(tx: Tx, now: Millis, online_window_s: int) -> list[Candidate]:
     return found
 
 
-def _fresh_nodes(tx: Tx, since: Millis) -> set[str]:
-    """Nodes that reported since then; online ones count as long as the servers have only just resumed."""
+def _nodes(tx: Tx, ids: set[str], since: Millis) -> tuple[set[str], set[str]]:
+    """Of these nodes, those that reported since then, and those that drain; online ones count as having reported while
+    the servers have only just resumed."""
+    if not ids:
+        return set(), set()
     resumed = tx.conn.execute(select(sweeps.c.resumed_at).where(sweeps.c.workspace_id == tx.workspace_id)).scalar()
-    statement = select(nodes.c.id, nodes.c.last_seen_at, nodes.c.is_online).where(
-        nodes.c.workspace_id == tx.workspace_id
-    )
     has_resumed = (resumed or 0) >= since
-    return {
-        node_id
-        for node_id, last_seen_at, is_online in tx.conn.execute(statement)
-        if (last_seen_at or 0) >= since or (is_online and has_resumed)
-    }
-
-
-def _draining_nodes(tx: Tx) -> set[str]:
-    where = (nodes.c.workspace_id == tx.workspace_id, nodes.c.state == "draining")
-    return set(tx.conn.execute(select(nodes.c.id).where(*where)).scalars())
+    statement = select(nodes.c.id, nodes.c.last_seen_at, nodes.c.is_online, nodes.c.state)
+    mine = statement.where(nodes.c.workspace_id == tx.workspace_id, among(tx, nodes.c.id, sorted(ids)))
+    fresh, draining = set(), set()
+    for node_id, last_seen_at, is_online, state in tx.conn.execute(mine):
+        if (last_seen_at or 0) >= since or (is_online and has_resumed):
+            fresh.add(node_id)
+        if state == "draining":
+            draining.add(node_id)
+    return fresh, draining
 
 
 def _doubled_serials(tx: Tx) -> set[str]:

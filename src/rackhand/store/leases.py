@@ -128,16 +128,19 @@ _BLOCK = (
 )
 
 
+_OTHER = run_device_states.alias("other")
+_HELD = exists().where(
+    _OTHER.c.workspace_id == _D.workspace_id,
+    _OTHER.c.device_id == _D.device_id,
+    _OTHER.c.lease_token.is_not(None),
+    _OTHER.c.status.in_(_OPEN),
+)
+"""Another device run has a live lease on the device. Made once: SQLAlchemy makes an alias's columns anew each time."""
+
+
 def queued(tx: Tx, run_id: str, node_id: str, *, wave: int, after_index: int, limit: int) -> list[Queued]:
     """Unclaimed device runs of a run on a node, by index; devices that another run holds are passed over. `wave` is the
     open one (0 without a rollout): those before it are final."""
-    other = run_device_states.alias("other")
-    held = exists().where(
-        other.c.workspace_id == tx.workspace_id,
-        other.c.device_id == _D.device_id,
-        other.c.lease_token.is_not(None),
-        other.c.status.in_(_OPEN),
-    )
     dev, health = devices.c, device_health.c
     statement = (
         select(
@@ -150,7 +153,7 @@ def queued(tx: Tx, run_id: str, node_id: str, *, wave: int, after_index: int, li
         .join(devices, and_(dev.workspace_id == _D.workspace_id, dev.id == _D.device_id))
         .outerjoin(device_health, and_(health.workspace_id == dev.workspace_id, health.device_id == dev.id))
         .where(_mine(tx), _D.run_id == run_id, _D.node_id == node_id, _D.status == "queued", _D.wave == wave)
-        .where(_D.lease_token.is_(None), _D.device_index > after_index, ~held)
+        .where(_D.lease_token.is_(None), _D.device_index > after_index, ~_HELD)
         .order_by(_D.device_index)
         .limit(limit)
     )
