@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, tuple_, update
 
 from rackhand.core import reasons
 from rackhand.core.clock import Millis
@@ -76,6 +76,11 @@ class Granted:
     label: str | None
 
 
+# Each pull and each beat asks these: SQLAlchemy takes longer to put such a statement together than to execute it.
+_ours = _D.workspace_id == bindparam("workspace_id")
+_of_node = _D.node_id == bindparam("node_id")
+
+
 def _mine(tx: Tx) -> ColumnElement[bool]:
     return _D.workspace_id == tx.workspace_id
 
@@ -138,26 +143,30 @@ _HELD = exists().where(
 """Another device run has a live lease on the device. Made once: SQLAlchemy makes an alias's columns anew each time."""
 
 
+_ON_DEVICE = and_(devices.c.workspace_id == _D.workspace_id, devices.c.id == _D.device_id)
+_WITH_HEALTH = and_(device_health.c.workspace_id == devices.c.workspace_id, device_health.c.device_id == devices.c.id)
+_QUEUED = (
+    select(
+        run_device_states,
+        devices.c.runtime_handle,
+        devices.c.is_online,
+        *blocks.COLUMNS,
+        _BLOCK.label("conflict"),
+    )
+    .join(devices, _ON_DEVICE)
+    .outerjoin(device_health, _WITH_HEALTH)
+    .where(_ours, _of_node, _D.run_id == bindparam("run_id"), _D.status == "queued", _D.wave == bindparam("wave"))
+    .where(_D.lease_token.is_(None), _D.device_index > bindparam("after_index"), ~_HELD)
+    .order_by(_D.device_index)
+    .limit(bindparam("most"))
+)
+
+
 def queued(tx: Tx, run_id: str, node_id: str, *, wave: int, after_index: int, limit: int) -> list[Queued]:
     """Unclaimed device runs of a run on a node, by index; devices that another run holds are passed over. `wave` is the
     open one (0 without a rollout): those before it are final."""
-    dev, health = devices.c, device_health.c
-    statement = (
-        select(
-            run_device_states,
-            dev.runtime_handle,
-            dev.is_online,
-            *blocks.COLUMNS,
-            _BLOCK.label("conflict"),
-        )
-        .join(devices, and_(dev.workspace_id == _D.workspace_id, dev.id == _D.device_id))
-        .outerjoin(device_health, and_(health.workspace_id == dev.workspace_id, health.device_id == dev.id))
-        .where(_mine(tx), _D.run_id == run_id, _D.node_id == node_id, _D.status == "queued", _D.wave == wave)
-        .where(_D.lease_token.is_(None), _D.device_index > after_index, ~_HELD)
-        .order_by(_D.device_index)
-        .limit(limit)
-    )
-    return [_queued(row) for row in tx.conn.execute(statement)]
+    values = {"run_id": run_id, "node_id": node_id, "wave": wave, "after_index": after_index, "most": limit}
+    return [_queued(row) for row in tx.conn.execute(_QUEUED, values | {"workspace_id": tx.workspace_id})]
 
 
 def _queued(row: Any) -> Queued:
@@ -169,14 +178,17 @@ def _queued(row: Any) -> Queued:
     )
 
 
+_LIVE = (
+    select(_D.run_id, func.count())
+    .where(_ours, _of_node, _D.lease_token.is_not(None), _D.status.in_(_OPEN))
+    .group_by(_D.run_id)
+)
+
+
 def live_counts(tx: Tx, node_id: str) -> dict[str, int]:
     """Live leases of a node by run."""
-    statement = (
-        select(_D.run_id, func.count())
-        .where(_mine(tx), _D.node_id == node_id, _D.lease_token.is_not(None), _D.status.in_(_OPEN))
-        .group_by(_D.run_id)
-    )
-    return {row[0]: row[1] for row in tx.conn.execute(statement)}
+    found = tx.conn.execute(_LIVE, {"workspace_id": tx.workspace_id, "node_id": node_id})
+    return {row[0]: row[1] for row in found}
 
 
 def claim(tx: Tx, row: Queued, node_id: str, token: str, expires_at: Millis) -> bool:
@@ -196,14 +208,16 @@ def claim(tx: Tx, row: Queued, node_id: str, token: str, expires_at: Millis) -> 
     return tx.conn.execute(statement).rowcount == 1
 
 
+_UNSTARTED = (
+    select(run_device_states, devices.c.runtime_handle)
+    .join(devices, _ON_DEVICE)
+    .where(_ours, _of_node, _D.status == "queued", _D.lease_token.is_not(None))
+    .order_by(_D.lease_granted_at, _D.run_id, _D.device_index)
+)
+
+
 def unstarted(tx: Tx, node_id: str) -> list[Granted]:
     """Live leases of a node that no event has touched yet."""
-    statement = (
-        select(run_device_states, devices.c.runtime_handle)
-        .join(devices, and_(devices.c.workspace_id == _D.workspace_id, devices.c.id == _D.device_id))
-        .where(_mine(tx), _D.node_id == node_id, _D.status == "queued", _D.lease_token.is_not(None))
-        .order_by(_D.lease_granted_at, _D.run_id, _D.device_index)
-    )
     return [
         Granted(
             run_id=row.run_id,
@@ -217,7 +231,7 @@ def unstarted(tx: Tx, node_id: str) -> list[Granted]:
             runtime_handle=row.runtime_handle or row.serial,
             label=row.label,
         )
-        for row in tx.conn.execute(statement)
+        for row in tx.conn.execute(_UNSTARTED, {"workspace_id": tx.workspace_id, "node_id": node_id})
     ]
 
 

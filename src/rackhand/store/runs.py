@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, tuple_, update
+from sqlalchemy import Row, Select, bindparam, func, insert, select, tuple_, update
 
 from rackhand.core import reasons
 from rackhand.core.clock import Millis
@@ -143,20 +143,30 @@ def page(
     return [_row(row) for row in tx.conn.execute(statement)]
 
 
-def open_on_node(tx: Tx, node_id: str) -> list[RunRow]:
-    """Open runs that have queued device runs for a node in an open wave, claimed or not, oldest first; not those that
-    are stopping, or whose rollout halted."""
+def _open_on_node() -> Select[Any]:
     d = run_device_states.c
     queued = (
         select(d.run_id, d.wave)
-        .where(d.workspace_id == tx.workspace_id, d.node_id == node_id, d.status == "queued")
+        .where(d.workspace_id == bindparam("workspace_id"), d.node_id == bindparam("node_id"), d.status == "queued")
         .distinct()
     )
-    statement = _all(tx).where(
-        tuple_(runs.c.id, runs.c.open_wave).in_(queued), runs.c.status.in_(("queued", "running"))
+    return (
+        select(runs)
+        .where(runs.c.workspace_id == bindparam("workspace_id"), tuple_(runs.c.id, runs.c.open_wave).in_(queued))
+        .where(runs.c.status.in_(("queued", "running")))
+        .where(runs.c.rollout_state.is_distinct_from(RolloutState.HALTED.value))
+        .order_by(runs.c.created_at, runs.c.id)
     )
-    statement = statement.where(runs.c.rollout_state.is_distinct_from(RolloutState.HALTED.value))
-    return [_row(row) for row in tx.conn.execute(statement.order_by(runs.c.created_at, runs.c.id))]
+
+
+_OPEN_ON_NODE = _open_on_node()
+
+
+def open_on_node(tx: Tx, node_id: str) -> list[RunRow]:
+    """Open runs that have queued device runs for a node in an open wave, claimed or not, oldest first; not those that
+    are stopping, or whose rollout halted."""
+    found = tx.conn.execute(_OPEN_ON_NODE, {"workspace_id": tx.workspace_id, "node_id": node_id})
+    return [_row(row) for row in found]
 
 
 def bump(tx: Tx, run_id: str, deltas: Mapping[DeviceRunStatus, int], error: str | None) -> RunRow:
